@@ -1,0 +1,144 @@
+//! What a CRM knows about people, in our words.
+//!
+//! These are the records as the CRM holds them: values as typed, ids unresolved. They carry no serde of the CRM's wire format (that is
+//! `crm::wire`) and nothing that we promise to callers (that is [`crate::card`]).
+
+use std::fmt;
+
+/// Declares an id newtype.
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A contact's id in the CRM.
+    ContactId
+}
+id! {
+    /// A lead's id in the CRM.
+    LeadId
+}
+id! {
+    /// A company's id in the CRM.
+    CompanyId
+}
+id! {
+    /// A CRM user's id: the owner of contacts.
+    UserId
+}
+id! {
+    /// A pipeline's id.
+    PipelineId
+}
+id! {
+    /// A stage's id inside its pipeline. 142 and 143 recur in every pipeline (kommo developers, "Leads pipelines").
+    StageId
+}
+
+impl StageId {
+    /// The stage every pipeline ends in when the deal is won.
+    pub const WON: Self = Self(142);
+    /// The stage every pipeline ends in when the deal is lost.
+    pub const LOST: Self = Self(143);
+}
+
+/// Seconds since 1970, UTC, as the CRM gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct UnixSeconds(pub i64);
+
+/// One person as the CRM holds them. Personal data: the `Debug` form shows the id only.
+#[derive(Clone, PartialEq)]
+pub struct Contact {
+    /// Its id.
+    pub id: ContactId,
+    /// Full name; may be empty, may be a phone number typed by a PBX.
+    pub name: String,
+    /// First name, often empty.
+    pub first_name: String,
+    /// Last name, often empty.
+    pub last_name: String,
+    /// The user responsible for the contact.
+    pub owner: Option<UserId>,
+    /// When it was made.
+    pub created_at: Option<UnixSeconds>,
+    /// When it was last changed: newer records replace older ones by this.
+    pub updated_at: Option<UnixSeconds>,
+    /// When its next task is due.
+    pub next_task_at: Option<UnixSeconds>,
+    /// The values of its PHONE fields, as typed.
+    pub phones: Vec<String>,
+    /// The values of its EMAIL fields, as typed.
+    pub emails: Vec<String>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// The one company a contact can have.
+    pub company: Option<CompanyId>,
+    /// Linked leads: the CRM's answer holds only their ids.
+    pub leads: Vec<LeadId>,
+    /// In the recycle bin: never a match.
+    pub is_deleted: bool,
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contact").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A tag on a contact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Its text.
+    pub name: String,
+    /// Its colour as the CRM gives it (`#ff0000` or without the `#`), if it has one.
+    pub color: Option<String>,
+}
+
+/// A deal linked to a contact.
+#[derive(Clone, PartialEq)]
+pub struct Lead {
+    /// Its id.
+    pub id: LeadId,
+    /// Its name, often empty.
+    pub name: Option<String>,
+    /// In whole units of the account's currency.
+    pub price: Option<serde_json::Number>,
+    /// The pipeline it is in.
+    pub pipeline: Option<PipelineId>,
+    /// The stage it is in.
+    pub stage: Option<StageId>,
+    /// When it was last changed.
+    pub updated_at: Option<UnixSeconds>,
+    /// In the recycle bin: not shown.
+    pub is_deleted: bool,
+}
+
+impl fmt::Debug for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lead").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The account behind the credentials (`GET /account`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: u64,
+    /// Its name.
+    pub name: Option<String>,
+    /// The host's first label.
+    pub subdomain: Option<String>,
+    /// ISO 3166 two letters; a good default region.
+    pub country: Option<String>,
+}

@@ -1,0 +1,9 @@
+//! Who is calling?
+pub mod card;
+pub mod contact;
+pub mod crm;
+pub mod lookup;
+pub mod matching;
+pub mod metrics;
+pub mod outcome;
+pub mod phone;
