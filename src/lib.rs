@@ -1,4 +1,5 @@
 //! Who is calling?
+pub mod cache;
 pub mod card;
 pub mod contact;
 pub mod crm;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cache::Freshness;
 use crate::card::Card;
 use crate::matching::MatchKind;
-use crate::outcome::{AnswerKind, CacheStatus};
+use crate::outcome::AnswerKind;
 use crate::phone::{Extension, Number};
 
 /// The answer to one question.
@@ -64,33 +65,6 @@ pub struct Found {
     pub others: Vec<Arc<Card>>,
     /// How the shown contact's number equals the one asked about.
     pub kind: MatchKind,
-}
-
-/// How an answer came to be known, and how old it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freshness {
-    /// Hit, miss, stale …
-    pub status: CacheStatus,
-    /// Time since the CRM said so.
-    pub age: Duration,
-    /// Seconds until the entry stops being fresh; negative once it has.
-    pub ttl: i64,
-    /// Why a stale answer was given, or another remark for `Cache-Status: …; detail=`.
-    pub detail: Option<&'static str>,
-}
-
-impl Freshness {
-    /// The answer needed no lookup.
-    #[must_use]
-    pub const fn skipped() -> Self {
-        Self { status: CacheStatus::Skipped, age: Duration::ZERO, ttl: 0, detail: None }
-    }
-
-    /// Whether the entry was past its fresh time.
-    #[must_use]
-    pub fn is_stale(&self) -> bool {
-        self.status == CacheStatus::Stale
-    }
 }
 
 /// The question could not be answered. Each variant is one status code above.

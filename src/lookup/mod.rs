@@ -1,3 +1,4 @@
 //! The use case: who is calling?
 mod answer;
-pub use answer::{Answer, Finding, Found, Freshness, LookupError};
+pub use crate::cache::{Forwarded, Freshness};
+pub use answer::{Answer, Finding, Found, LookupError};

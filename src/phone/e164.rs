@@ -54,3 +54,9 @@ pub struct Number {
     /** Behind the switchboard. */
     pub extension: Option<Extension>,
 }
+impl E164 {
+    /// placeholder
+    pub fn equivalents(self) -> Vec<E164> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,122 @@
+//! One fill: ask the source, store what it brought if that is still allowed, tell everybody who waits.
+//!
+//! A fill runs in a task of its own. It ends within the fill timeout, whatever the source does, and leaves the table on every way out.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::entry::{Entry, State};
+use super::source::{Early, FillError, Filled, Patience, Progress, Search};
+use super::{Epoch, Inner};
+use crate::card::Card;
+use crate::matching;
+use crate::outcome::Class;
+use crate::phone::{E164, Number};
+
+/// A fill in flight. Dropping it takes it out of the table, so that a number can never be blocked by a fill that is gone.
+struct Flight {
+    inner: Arc<Inner>,
+    key: E164,
+    started: Epoch,
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.inner.table().leave(self.key, self.started);
+    }
+}
+
+/// Starts a live fill. If its first call cannot be sent by `start_by`, it is refused.
+pub(super) fn start(
+    inner: &Arc<Inner>,
+    key: E164,
+    started: Epoch,
+    progress: watch::Sender<Progress>,
+    start_by: Instant,
+) {
+    let flight = Flight { inner: Arc::clone(inner), key, started };
+    tokio::spawn(async move {
+        let patience = Patience { start_by, done_by: Instant::now() + flight.inner.settings.fill_timeout };
+        let search = Search { key, class: Class::Live, patience, early: Early(Some(progress.clone())) };
+        let brought = run(&flight.inner, search).await;
+        let landed = land(&flight.inner, key, started, brought).map(Arc::new);
+        drop(flight); // Whoever comes now must look at the store again, not at this fill.
+        progress.send_replace(Progress::Landed(landed));
+    });
+}
+
+/// Asks the source, bounded in time and safe from its panics.
+pub(super) async fn run(inner: &Inner, search: Search) -> Result<Vec<Card>, FillError> {
+    let _running = inner.metrics.fill();
+    let done_by = search.patience.done_by;
+    // The source is not looked at again after a panic: all that outlives the call is behind locks of its own.
+    let asking = AssertUnwindSafe(async { timeout_at(done_by, inner.source.find(search)).await });
+    match asking.catch_unwind().await {
+        Ok(Ok(brought)) => brought,
+        Ok(Err(_elapsed)) => Err(FillError::TimedOut),
+        Err(_panic) => Err(FillError::Panicked),
+    }
+}
+
+/// Stores what a fill brought, in order with every invalidation, and says what its waiters get.
+pub(super) fn land(
+    inner: &Inner,
+    key: E164,
+    started: Epoch,
+    brought: Result<Vec<Card>, FillError>,
+) -> Result<Filled, FillError> {
+    match brought {
+        Ok(cards) => store(inner, key, started, cards),
+        Err(error) => {
+            if !error.is_refusal() {
+                remember_failure(inner, key);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Stores an outcome unless something newer forbids it. The waiters who came before get it either way.
+fn store(inner: &Inner, key: E164, started: Epoch, cards: Vec<Card>) -> Result<Filled, FillError> {
+    let now = Instant::now();
+    let mut table = inner.table();
+    let ids: Vec<_> = cards.iter().map(|card| card.id).collect();
+    let storable = table.may_store(key, &ids, started);
+    let somebody = !cards.is_empty();
+    let cards: Vec<_> = cards
+        .into_iter()
+        .map(Arc::new)
+        .map(|card| if storable { inner.store.put_card(card, started) } else { card })
+        .filter(|card| owns(card, key))
+        .collect();
+    if somebody && cards.is_empty() {
+        return Err(FillError::Overtaken); // Every card it brought has meanwhile been replaced by one without the number.
+    }
+    let entry = Entry::new(&cards, started, &inner.settings.lifetimes, now);
+    let ttl = if storable { entry.ttl(now) } else { 0 };
+    if storable && inner.store.entry(key).is_none_or(|old| old.started <= started) {
+        inner.store.put(key, entry);
+        table.succeeded(key);
+    }
+    Ok(Filled { cards, fetched_at: now, ttl })
+}
+
+/// A failure never replaces a usable answer; it only keeps the next try away for a while.
+fn remember_failure(inner: &Inner, key: E164) {
+    let now = Instant::now();
+    let mut table = inner.table();
+    match inner.store.entry(key) {
+        Some(entry) if entry.state(now, false, None) != State::Gone => {
+            inner.store.put(key, entry.held(inner.hold(entry.failures), now));
+        }
+        _ => table.failed(key, now),
+    }
+}
+
+fn owns(card: &Card, key: E164) -> bool {
+    matching::ownership(&card.numbers, &Number { e164: key, extension: None }).is_some()
+}

@@ -1,0 +1,132 @@
+//! Taking knowledge back: a number, a contact with all of its numbers, or everything; and explaining one entry.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::entry::{Entry, Outcome, State};
+use super::{Cache, Epoch};
+use crate::contact::ContactId;
+use crate::phone::{E164, Number};
+
+/// How far an invalidation reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is gone: nothing of it may be served, not even as stale.
+    Remove,
+    /// It has changed: it may be served as stale while the CRM cannot be asked.
+    Expire,
+}
+
+/// One entry, explained.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Explained {
+    /// `known` or `unknown`.
+    pub kind: &'static str,
+    /// `fresh`, `stale`, `hold` or `gone`.
+    pub state: &'static str,
+    /// The contacts that own the number, best first.
+    pub contacts: Vec<ContactId>,
+    /// Seconds since the CRM confirmed it.
+    pub age_s: u64,
+    /// Seconds until it stops being fresh; negative since it has.
+    pub fresh_for_s: i64,
+    /// Seconds until it may not even be given as stale.
+    pub stale_for_s: u64,
+    /// Seconds until a fill may be tried after the last one failed.
+    pub hold_for_s: u64,
+    /// Fills that failed in a row.
+    pub failures: u32,
+    /// A fill is running now.
+    pub filling: bool,
+    /// The place of its fill in the order of fills and invalidations.
+    pub epoch: Epoch,
+}
+
+impl Cache {
+    /// Takes back what is known about one number; tells whether anything was.
+    #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
+    pub fn invalidate_phone(&self, key: E164, reach: Reach) -> bool {
+        let now = Instant::now();
+        let mut table = self.0.table();
+        table.invalidate_phone(key, now);
+        self.let_go(key, reach, now)
+    }
+
+    /// Takes back what is known about a contact and about each of its numbers; tells how many entries there were.
+    #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
+    pub fn invalidate_contact(&self, id: ContactId, reach: Reach) -> usize {
+        let now = Instant::now();
+        let mut table = self.0.table();
+        let phones = self.phones_of(id);
+        table.invalidate_contact(id, &phones, now);
+        let reached = phones.iter().filter(|phone| self.let_go(**phone, reach, now)).count();
+        if reach == Reach::Remove {
+            self.0.store.remove_card(id);
+        }
+        reached
+    }
+
+    /// Lets everything count as stale: each number is asked for anew, and the old answer is given while the CRM cannot be asked.
+    pub fn expire_all(&self) {
+        let mut table = self.0.table();
+        let epoch = table.invalidate_all();
+        self.0.expired_before.store(epoch.0, Ordering::Release);
+    }
+
+    /// What is there for a number, usable or not.
+    #[must_use]
+    pub fn explain(&self, key: E164) -> Option<Explained> {
+        let now = Instant::now();
+        let filling = self.0.table().is_filling(key);
+        let entry = self.0.store.entry(key)?;
+        let expired = entry.started.0 < self.0.expired_before.load(Ordering::Acquire);
+        let readable = self.0.cards(&entry, &Number { e164: key, extension: None }).is_some();
+        let (kind, contacts) = match &entry.outcome {
+            Outcome::Known(ids) => ("known", ids.to_vec()),
+            Outcome::Unknown => ("unknown", Vec::new()),
+        };
+        let state = match entry.state(now, expired, None) {
+            _ if !readable => "gone",
+            State::Fresh { .. } => "fresh",
+            State::Stale => "stale",
+            State::Hold => "hold",
+            State::Gone => "gone",
+        };
+        Some(Explained {
+            kind,
+            state,
+            contacts,
+            age_s: entry.age(now).as_secs(),
+            fresh_for_s: entry.ttl(now),
+            stale_for_s: entry.stale_until.saturating_duration_since(now).as_secs(),
+            hold_for_s: entry.recheck_at.saturating_duration_since(now).as_secs(),
+            failures: entry.failures,
+            filling,
+            epoch: entry.started,
+        })
+    }
+
+    /// The numbers under which a contact may be found: its own, and what they are equivalent to.
+    fn phones_of(&self, id: ContactId) -> Vec<E164> {
+        let Some(stored) = self.0.store.card(id) else {
+            return Vec::new();
+        };
+        let own = stored.card.numbers.iter().map(|number| number.e164);
+        let all: BTreeSet<_> = own.flat_map(|own| std::iter::once(own).chain(own.equivalents())).collect();
+        all.into_iter().collect()
+    }
+
+    /// Removes or expires one entry; tells whether there was one. To be called under the table's lock.
+    fn let_go(&self, key: E164, reach: Reach, now: Instant) -> bool {
+        match reach {
+            Reach::Remove => self.0.store.remove(key),
+            Reach::Expire => self.0.store.entry(key).is_some_and(|entry| {
+                let fresh_until = entry.fresh_until.min(now);
+                self.0.store.put(key, Entry { fresh_until, recheck_at: now, ..(*entry).clone() });
+                true
+            }),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Refreshes before expiry: entries that are asked for late in their fresh life are fetched anew in the background.
+//!
+//! Due numbers are gathered for a moment and fetched by contact id, up to 250 contacts in one call, so that keeping a busy cache fresh
+//! costs next to nothing of the quota. A number nobody has, one whose contacts changed, and one that was last searched for long ago are
+//! searched for one by one. Nobody waits for any of this, and a failure shortens no entry's life.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::entry::{Entry, Outcome};
+use super::fill;
+use super::source::{Early, FillError, Patience, Search};
+use super::{Epoch, Inner};
+use crate::card::Card;
+use crate::contact::ContactId;
+use crate::matching;
+use crate::outcome::Class;
+use crate::phone::{E164, Number};
+
+/// Contacts in one batch: the CRM's page limit.
+const BATCH: usize = 250;
+/// A refresh by id finds no *new* owner of a number, so after this many fresh lives the number itself is searched for again.
+const SEARCH_EVERY: u32 = 6;
+/// How long background work may wait for the quota: nobody is in a hurry.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Numbers due for a refresh, each once, in no order.
+#[derive(Debug)]
+pub(super) struct Queue {
+    due: Mutex<HashSet<E164>>,
+    bound: usize,
+    pushed: Notify,
+}
+
+impl Queue {
+    pub(super) fn new(bound: usize) -> Self {
+        Self { due: Mutex::default(), bound, pushed: Notify::new() }
+    }
+
+    /// Adds a number unless the queue is full; then it is simply asked for again later.
+    pub(super) fn push(&self, key: E164) {
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        if due.len() < self.bound && due.insert(key) {
+            self.pushed.notify_one();
+        }
+    }
+
+    /// Wakes the task that works the queue off.
+    pub(super) fn wake(&self) {
+        self.pushed.notify_one();
+    }
+
+    fn take(&self) -> HashSet<E164> {
+        std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Starts the task that works the queue off. It ends with the cache, which wakes it once more when it is dropped.
+pub(super) fn start(inner: &Arc<Inner>) {
+    let queue = Arc::clone(&inner.queue);
+    let gather = inner.settings.refresh_gather;
+    let cache = Arc::downgrade(inner);
+    tokio::spawn(async move {
+        loop {
+            queue.pushed.notified().await;
+            sleep(gather).await;
+            let Some(inner) = cache.upgrade() else { break };
+            inner.work_off(queue.take()).await;
+        }
+    });
+}
+
+impl Inner {
+    /// Refreshes what is due.
+    async fn work_off(&self, due: HashSet<E164>) {
+        let (searched, known): (Vec<_>, Vec<_>) =
+            due.into_iter().filter_map(|key| self.due(key)).partition(|due| due.search);
+        for batch in batches(known) {
+            self.refresh_by_id(batch).await;
+        }
+        for due in searched {
+            self.refresh_by_search(due.key).await;
+        }
+    }
+}
+
+/// A number to refresh, and its entry as it stands.
+#[derive(Debug)]
+struct Due {
+    key: E164,
+    entry: Arc<Entry>,
+    search: bool,
+}
+
+impl Due {
+    fn ids(&self) -> &[ContactId] {
+        match &self.entry.outcome {
+            Outcome::Known(ids) => ids,
+            Outcome::Unknown => &[],
+        }
+    }
+}
+
+/// Splits due numbers so that no batch names more than [`BATCH`] different contacts (but for one number with more by itself).
+fn batches(due: Vec<Due>) -> Vec<Vec<Due>> {
+    let mut batches: Vec<Vec<Due>> = Vec::new();
+    let mut ids: HashSet<ContactId> = HashSet::new();
+    for due in due {
+        let new = due.ids().iter().filter(|id| !ids.contains(id)).count();
+        if batches.is_empty() || ids.len() + new > BATCH {
+            batches.push(Vec::new());
+            ids.clear();
+        }
+        ids.extend(due.ids());
+        batches.last_mut().expect("one was pushed above").push(due);
+    }
+    batches
+}
+
+impl Inner {
+    /// The entry of a queued number, if it still wants a refresh.
+    fn due(&self, key: E164) -> Option<Due> {
+        let now = Instant::now();
+        let entry = self.store.entry(key).filter(|entry| now >= entry.refresh_at)?;
+        let searched = self.settings.lifetimes.known_fresh.saturating_mul(SEARCH_EVERY);
+        let search = entry.outcome == Outcome::Unknown || now >= entry.searched_at + searched;
+        Some(Due { key, entry, search })
+    }
+
+    /// Fetches the contacts of a batch of numbers by their ids.
+    async fn refresh_by_id(&self, batch: Vec<Due>) {
+        let started = self.table().stamp();
+        let ids: HashSet<_> = batch.iter().flat_map(Due::ids).copied().collect();
+        let asking = self.source.refetch(ids.into_iter().collect(), self.background_patience());
+        match asking.await {
+            Ok(cards) => {
+                let unclear = self.confirm(batch, cards, started);
+                for key in unclear {
+                    self.refresh_by_search(key).await;
+                }
+            }
+            Err(_) => batch.iter().for_each(|due| self.postpone(due.key)),
+        }
+    }
+
+    /// Renews the entries whose contacts are all there and still own their number; returns the numbers of the others.
+    fn confirm(&self, batch: Vec<Due>, cards: Vec<Card>, started: Epoch) -> Vec<E164> {
+        let now = Instant::now();
+        let table = self.table();
+        let mut fetched = std::collections::HashMap::new();
+        for card in cards {
+            let id = card.id;
+            if table.may_store_card(id, started) {
+                fetched.insert(id, self.store.put_card(Arc::new(card), started));
+            }
+        }
+        let mut unclear = Vec::new();
+        for due in batch {
+            if !table.may_store(due.key, due.ids(), started) {
+                continue; // Invalidated meanwhile: the next caller asks.
+            }
+            let Some(entry) = self.store.entry(due.key).filter(|entry| entry.started < started) else {
+                continue; // Filled anew meanwhile.
+            };
+            let asked = Number { e164: due.key, extension: None };
+            let owners: Vec<_> = due
+                .ids()
+                .iter()
+                .filter_map(|id| fetched.get(id))
+                .filter(|card| matching::ownership(&card.numbers, &asked).is_some())
+                .collect();
+            if owners.len() == due.ids().len() && entry.outcome == due.entry.outcome {
+                let partial = owners.iter().any(|card| card.leads_partial);
+                self.store.put(due.key, entry.confirmed(partial, started, &self.settings.lifetimes, now));
+            } else {
+                unclear.push(due.key);
+            }
+        }
+        unclear
+    }
+
+    /// Searches for a number anew, outside the table: live callers have an answer and must not wait behind background work.
+    async fn refresh_by_search(&self, key: E164) {
+        let started = self.table().stamp();
+        let patience = self.background_patience();
+        let search = Search { key, class: Class::Background, patience, early: Early::ignored() };
+        let brought = fill::run(self, search).await;
+        match brought {
+            Err(FillError::Overloaded { .. } | FillError::Suspended { .. } | FillError::Overtaken) => {
+                self.postpone(key)
+            }
+            brought => drop(fill::land(self, key, started, brought)),
+        }
+    }
+
+    /// Leaves an entry as it is, but asks for no refresh for a while.
+    fn postpone(&self, key: E164) {
+        let now = Instant::now();
+        let _ordered = self.table();
+        if let Some(entry) = self.store.entry(key) {
+            let refresh_at = now + self.hold(entry.failures);
+            self.store.put(key, Entry { refresh_at, failures: entry.failures.saturating_add(1), ..(*entry).clone() });
+        }
+    }
+
+    fn background_patience(&self) -> Patience {
+        let now = Instant::now();
+        Patience { start_by: now + PATIENCE, done_by: now + PATIENCE + self.settings.fill_timeout }
+    }
+}

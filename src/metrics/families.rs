@@ -1,0 +1,147 @@
+//! The metric families by what they tell about, each with its help text. Every combination of closed labels is touched at once, so that
+//! a scrape shows it from the start.
+
+use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::registrar::{AGES, Registrar, SECONDS};
+use crate::outcome::{
+    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, SharedOp, UpstreamOutcome, VerdictKind,
+};
+
+/// What callers asked and were told.
+#[derive(Debug)]
+pub(super) struct Lookups {
+    pub(super) total: IntCounterVec,
+    pub(super) duration: HistogramVec,
+    pub(super) fill_duration: Histogram,
+    pub(super) fills_in_flight: IntGauge,
+    pub(super) verdicts: IntCounterVec,
+    pub(super) stale_age: Histogram,
+}
+
+impl Lookups {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        let families = Self {
+            total: r.counter(
+                "lookups_total",
+                "Lookups by how the answer was found and what it was.",
+                &["status", "answer"],
+            ),
+            duration: r.histograms("lookup_duration_seconds", "Time from question to answer.", &["status"]),
+            fill_duration: r.histogram(
+                "fill_duration_seconds",
+                "Time of one whole fill, all CRM calls included.",
+                SECONDS,
+            ),
+            fills_in_flight: r.gauge("fills_in_flight", "Fills running now."),
+            verdicts: r.counter(
+                "verdicts_total",
+                "What comparing the CRM's candidates with the number found.",
+                &["verdict"],
+            ),
+            stale_age: r.histogram("stale_age_seconds", "Age of stale answers when they were given.", AGES),
+        };
+        for status in CacheStatus::ALL {
+            families.duration.with_label_values(&[status.as_str()]);
+            for answer in AnswerKind::ALL {
+                families.total.with_label_values(&[status.as_str(), answer.as_str()]);
+            }
+        }
+        for verdict in VerdictKind::ALL {
+            families.verdicts.with_label_values(&[verdict.as_str()]);
+        }
+        families
+    }
+}
+
+/// The calls to the CRM and the gate in front of them.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) requests: IntCounterVec,
+    pub(super) request_duration: HistogramVec,
+    pub(super) quota_wait: HistogramVec,
+    pub(super) quota_refusals: IntCounterVec,
+    pub(super) breaker_open: IntGauge,
+}
+
+impl Upstream {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        let requests = "Calls to the CRM by endpoint and how they ended.";
+        let duration = "Time of one call to the CRM, without the wait for the quota.";
+        let refusals = "Calls not made because no quota slot was free in time.";
+        let families = Self {
+            requests: r.counter("upstream_requests_total", requests, &["endpoint", "outcome"]),
+            request_duration: r.histograms("upstream_request_duration_seconds", duration, &["endpoint"]),
+            quota_wait: r.histograms(
+                "upstream_quota_wait_seconds",
+                "Time a call waited for its quota slot.",
+                &["class"],
+            ),
+            quota_refusals: r.counter("upstream_quota_refusals_total", refusals, &["class"]),
+            breaker_open: r.gauge("upstream_breaker_open", "1 while calls to the CRM are suspended, else 0."),
+        };
+        for endpoint in Endpoint::ALL {
+            families.request_duration.with_label_values(&[endpoint.as_str()]);
+            for outcome in UpstreamOutcome::ALL {
+                families.requests.with_label_values(&[endpoint.as_str(), outcome.as_str()]);
+            }
+        }
+        for class in Class::ALL {
+            families.quota_wait.with_label_values(&[class.as_str()]);
+            families.quota_refusals.with_label_values(&[class.as_str()]);
+        }
+        families
+    }
+}
+
+/// The cache's size and what left it.
+#[derive(Debug)]
+pub(super) struct CacheFamilies {
+    pub(super) entries: IntGaugeVec,
+    pub(super) bytes: IntGauge,
+    pub(super) evictions: IntCounterVec,
+}
+
+impl CacheFamilies {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        let families = Self {
+            entries: r.gauges("cache_entries", "Entries in the in-process cache.", &["kind"]),
+            bytes: r.gauge("cache_bytes", "Estimated size of the in-process cache."),
+            evictions: r.counter("cache_evictions_total", "Entries that left the cache, by cause.", &["cause"]),
+        };
+        for kind in EntryKind::ALL {
+            families.entries.with_label_values(&[kind.as_str()]);
+        }
+        for cause in EvictionCause::ALL {
+            families.evictions.with_label_values(&[cause.as_str()]);
+        }
+        families
+    }
+}
+
+/// The HTTP requests on both listeners.
+#[derive(Debug)]
+pub(super) struct Http {
+    pub(super) requests: IntCounterVec,
+    pub(super) duration: HistogramVec,
+}
+
+impl Http {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        Self {
+            requests: r.counter("http_requests_total", "HTTP requests served.", &["route", "method", "code"]),
+            duration: r.histograms("http_request_duration_seconds", "Time of one HTTP request.", &["route"]),
+        }
+    }
+}
+
+/// What the mirror and the shared store will report. They are there from the start, at zero, so that dashboards and alerts can name them.
+pub(super) fn directory(r: &Registrar<'_>) {
+    r.gauge("directory_contacts", "Contacts in the local mirror.");
+    r.gauge("directory_lag_seconds", "How far the local mirror is behind the CRM.");
+    r.gauge("directory_complete", "1 once the local mirror holds the whole contact base, else 0.");
+    let errors = r.counter("shared_errors_total", "Failed calls to the shared store.", &["op"]);
+    for op in SharedOp::ALL {
+        errors.with_label_values(&[op.as_str()]);
+    }
+}

@@ -1,0 +1,147 @@
+//! Every metric of the process, in one struct.
+//!
+//! The help text of a metric is written once, where it is registered; the README's table is compared with it by a test. Labels come
+//! from [`crate::outcome`] or from the router's own patterns, so no label can grow with the traffic. Every combination exists from the
+//! start, so that `rate()` sees the first event.
+
+mod families;
+mod registrar;
+
+use std::time::Duration;
+
+use prometheus::{IntCounter, Registry, TextEncoder};
+
+use self::families::{CacheFamilies, Http, Lookups, Upstream};
+use self::registrar::Registrar;
+use crate::outcome::{
+    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, UpstreamOutcome, VerdictKind,
+};
+
+/// All metrics, and the registry they are scraped from.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    lookups: Lookups,
+    upstream: Upstream,
+    cache: CacheFamilies,
+    http: Http,
+}
+
+impl Metrics {
+    /// A registry of its own, so that tests can have many.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let r = Registrar(&registry);
+        let (lookups, upstream) = (Lookups::register(&r), Upstream::register(&r));
+        let (cache, http) = (CacheFamilies::register(&r), Http::register(&r));
+        families::directory(&r);
+        Self { registry, lookups, upstream, cache, http }
+    }
+
+    /// Adds what only the running program can say: its build and its process.
+    pub fn describe_process(&self, version: &str, revision: &str) {
+        let r = Registrar(&self.registry);
+        r.gauges("build_info", "Always 1; the labels say which build this is.", &["version", "revision"])
+            .with_label_values(&[version, revision])
+            .set(1);
+        r.0.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))
+            .expect("the process collector is registered once");
+    }
+
+    /// The Prometheus text exposition (version 0.0.4).
+    ///
+    /// # Errors
+    /// When a metric cannot be encoded; that is a defect of this crate.
+    pub fn encode(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    /// A lookup was answered.
+    pub fn lookup(&self, status: CacheStatus, answer: AnswerKind, took: Duration) {
+        self.lookups.total.with_label_values(&[status.as_str(), answer.as_str()]).inc();
+        self.lookups.duration.with_label_values(&[status.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// A fill is running until the guard is dropped; its duration is observed then.
+    #[must_use]
+    pub fn fill(&self) -> FillGuard<'_> {
+        self.lookups.fills_in_flight.inc();
+        FillGuard { metrics: self, started: tokio::time::Instant::now() }
+    }
+
+    /// A call to the CRM ended; `took` is absent when nothing was sent.
+    pub fn upstream(&self, endpoint: Endpoint, outcome: UpstreamOutcome, took: Option<Duration>) {
+        self.upstream.requests.with_label_values(&[endpoint.as_str(), outcome.as_str()]).inc();
+        if let Some(took) = took {
+            self.upstream.request_duration.with_label_values(&[endpoint.as_str()]).observe(took.as_secs_f64());
+        }
+    }
+
+    /// A call waited this long for its slot.
+    pub fn quota_wait(&self, class: Class, waited: Duration) {
+        self.upstream.quota_wait.with_label_values(&[class.as_str()]).observe(waited.as_secs_f64());
+    }
+
+    /// A call was refused for want of a slot.
+    pub fn quota_refusal(&self, class: Class) {
+        self.upstream.quota_refusals.with_label_values(&[class.as_str()]).inc();
+    }
+
+    /// The breaker opened or closed.
+    pub fn breaker(&self, open: bool) {
+        self.upstream.breaker_open.set(i64::from(open));
+    }
+
+    /// Candidates were compared with a number.
+    pub fn verdict(&self, verdict: VerdictKind) {
+        self.lookups.verdicts.with_label_values(&[verdict.as_str()]).inc();
+    }
+
+    /// Entries of one kind now in the cache.
+    pub fn cache_entries(&self, kind: EntryKind, count: u64) {
+        self.cache.entries.with_label_values(&[kind.as_str()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The cache's estimated size now.
+    pub fn cache_bytes(&self, bytes: u64) {
+        self.cache.bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The counter of entries that left for this cause.
+    #[must_use]
+    pub fn evictions(&self, cause: EvictionCause) -> IntCounter {
+        self.cache.evictions.with_label_values(&[cause.as_str()])
+    }
+
+    /// A stale answer of this age was given.
+    pub fn stale(&self, age: Duration) {
+        self.lookups.stale_age.observe(age.as_secs_f64());
+    }
+
+    /// An HTTP request was answered. `route` is a pattern of the router or one fixed word, `method` one of the nine of RFC 9110 or `other`.
+    pub fn http(&self, route: &str, method: &str, code: u16, took: Duration) {
+        self.http.requests.with_label_values(&[route, method, &code.to_string()]).inc();
+        self.http.duration.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Counts a fill as running while it lives, also when it panics.
+#[derive(Debug)]
+pub struct FillGuard<'a> {
+    metrics: &'a Metrics,
+    started: tokio::time::Instant,
+}
+
+impl Drop for FillGuard<'_> {
+    fn drop(&mut self) {
+        self.metrics.lookups.fills_in_flight.dec();
+        self.metrics.lookups.fill_duration.observe(self.started.elapsed().as_secs_f64());
+    }
+}
