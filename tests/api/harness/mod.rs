@@ -1,0 +1,2 @@
+//! What the tests build on.
+pub(crate) mod world;

@@ -1,0 +1,6 @@
+//! The service from outside: one binary, one module a topic.
+mod harness;
+
+mod cache_lifetimes;
+mod coalescing;
+mod invalidation;
