@@ -4,3 +4,5 @@ mod harness;
 mod cache_lifetimes;
 mod coalescing;
 mod invalidation;
+mod model;
+mod schedules;
