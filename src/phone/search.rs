@@ -1,0 +1,161 @@
+//! What to type into the search of a CRM whose contacts have this number in some form.
+//!
+//! Nobody knows how a given account's search treats formatting, so the forms come in the order in which they are worth a call. Each is one
+//! that people store numbers in, or a part of several such forms, since a search finds parts. None is under seven digits: those find strangers.
+
+use super::{E164, digits, plan};
+
+/// The form of a search text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SearchForm {
+    /// The national number's digits: `4155550123`.
+    NationalDigits,
+    /// The national number in the country's groups, without national prefix: `(415) 555-0123`.
+    Grouped,
+    /// The groups joined by spaces: `415 555 0123`.
+    Spaces,
+    /// The groups joined by dashes: `415-555-0123`.
+    Dashes,
+    /// The groups joined by dots: `415.555.0123`.
+    Dots,
+    /// All digits, calling code included: `14155550123`.
+    E164Digits,
+    /// The digits with the national prefix: `88121234567`.
+    Trunk,
+    /// The digits of the number that the same phone has by another numbering.
+    Equivalent,
+}
+
+impl SearchForm {
+    /// Every form, in the order in which they are tried.
+    pub const ALL: &'static [Self] = &[
+        Self::NationalDigits,
+        Self::Grouped,
+        Self::Spaces,
+        Self::Dashes,
+        Self::Dots,
+        Self::E164Digits,
+        Self::Trunk,
+        Self::Equivalent,
+    ];
+
+    /// The form as a label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NationalDigits => "national_digits",
+            Self::Grouped => "grouped",
+            Self::Spaces => "spaces",
+            Self::Dashes => "dashes",
+            Self::Dots => "dots",
+            Self::E164Digits => "e164_digits",
+            Self::Trunk => "trunk",
+            Self::Equivalent => "equivalent",
+        }
+    }
+}
+
+/// One text to search for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SearchText {
+    /// Its form.
+    pub form: SearchForm,
+    /// The text: a phone number, so not for logs.
+    pub text: String,
+}
+
+impl std::fmt::Debug for SearchText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SearchText").field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+/// Shorter texts find too many strangers.
+const MIN_DIGITS: usize = 7;
+
+impl E164 {
+    /// The texts under which a CRM may find the number, best first, each once; never empty, never under seven digits.
+    #[must_use]
+    pub fn search_texts(self) -> Vec<SearchText> {
+        let mut texts: Vec<SearchText> = Vec::new();
+        for &form in SearchForm::ALL {
+            if let Some(text) = self.search_text(form)
+                && digits::count(&text) >= MIN_DIGITS
+                && texts.iter().all(|known| known.text != text)
+            {
+                texts.push(SearchText { form, text });
+            }
+        }
+        texts
+    }
+
+    fn search_text(self, form: SearchForm) -> Option<String> {
+        Some(match form {
+            SearchForm::NationalDigits => self.national_number(),
+            SearchForm::Grouped => self.national_groups(),
+            SearchForm::Spaces => self.groups_joined_by(" "),
+            SearchForm::Dashes => self.groups_joined_by("-"),
+            SearchForm::Dots => self.groups_joined_by("."),
+            SearchForm::E164Digits => self.digits(),
+            SearchForm::Trunk => format!("{}{}", plan::main_of_code(self.calling_code())?.trunk.as_ref()?, self.national_number()),
+            SearchForm::Equivalent => self.equivalents().into_iter().next()?.national_number(),
+        })
+    }
+
+    fn groups_joined_by(self, separator: &str) -> String {
+        let groups = self.international_groups();
+        let groups: Vec<_> = groups.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
+        groups.join(separator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use SearchForm::{Dashes, Dots, E164Digits, Equivalent, Grouped, NationalDigits, Spaces, Trunk};
+
+    fn texts(number: &str) -> Vec<(SearchForm, String)> {
+        number.parse::<E164>().unwrap().search_texts().into_iter().map(|text| (text.form, text.text)).collect()
+    }
+
+    fn listed(texts: &[(SearchForm, &str)]) -> Vec<(SearchForm, String)> {
+        texts.iter().map(|&(form, text)| (form, text.to_owned())).collect()
+    }
+
+    #[test]
+    fn digits_come_first_and_no_text_twice() {
+        let expected = [
+            (NationalDigits, "4155550123"),
+            (Grouped, "(415) 555-0123"),
+            (Spaces, "415 555 0123"),
+            (Dashes, "415-555-0123"),
+            (Dots, "415.555.0123"),
+            (E164Digits, "14155550123"),
+        ];
+        assert_eq!(texts("+14155550123"), listed(&expected));
+    }
+
+    #[test]
+    fn the_national_prefix_is_a_form_of_its_own() {
+        let expected = [
+            (NationalDigits, "8121234567"),
+            (Grouped, "(812) 123-45-67"),
+            (Spaces, "812 123 45 67"),
+            (Dashes, "812-123-45-67"),
+            (Dots, "812.123.45.67"),
+            (E164Digits, "78121234567"),
+            (Trunk, "88121234567"),
+        ];
+        assert_eq!(texts("+78121234567"), listed(&expected));
+    }
+
+    #[test]
+    fn the_other_number_of_the_same_phone_comes_last() {
+        assert_eq!(texts("+5511987654321").last(), Some(&(Equivalent, "1187654321".to_owned())));
+    }
+
+    #[test]
+    fn short_national_numbers_are_searched_with_their_code() {
+        assert_eq!(texts("+376712345"), listed(&[(E164Digits, "376712345")]));
+    }
+}

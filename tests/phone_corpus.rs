@@ -1,0 +1,188 @@
+//! The reading of phone numbers against libphonenumber's Python port, on numbers of every region.
+//!
+//! `scripts/phone-corpus` writes the corpus and describes its lines. No valid number may become another one. Where the two differ otherwise, it is
+//! on purpose, and the count of each kind of difference is pinned below with its reason.
+
+use callcard::phone::{Caller, CallerReader, E164, InvalidPhone, Number, Region};
+use std::collections::{BTreeMap, HashSet};
+use std::io::Read;
+
+const CORPUS: &[u8] = include_bytes!("corpus/phones.tsv.gz");
+
+/// What libphonenumber says about a text.
+enum Oracle<'c> {
+    Number { is_valid: bool, e164: &'c str, extension: &'c str },
+    Malformed(&'c str),
+}
+
+/// How our answer compares with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Difference {
+    /// The same number, or the same reason.
+    None,
+    /// A valid number became another one. Never.
+    WrongNumber,
+    /// A valid number was refused. Never.
+    Refused,
+    /// The same number with another extension. Never.
+    Extension,
+    /// Another reason for refusing. Never.
+    Reason,
+    /// Up to six digits are an internal extension to us, and a number or a reason to libphonenumber: contract.md.
+    ShortIsInternal,
+    /// A word or a number that stands for a withheld one.
+    Withheld,
+    /// No valid number to libphonenumber, one to us: a plus was lost, or another region's prefix was dialled.
+    Repaired,
+    /// Fewer than seven digits with the calling code: possible by length in three countries, a short code in fact.
+    ShortCode,
+}
+
+fn compare(text: &str, region: &str, oracle: &Oracle<'_>, reader: &CallerReader) -> Difference {
+    let region = region.parse::<Region>().unwrap();
+    match (oracle, reader.read(text, region)) {
+        (_, Ok(Caller::Extension(_))) => Difference::ShortIsInternal,
+        (_, Ok(Caller::Withheld)) => Difference::Withheld,
+        (Oracle::Number { e164, extension, .. }, Ok(Caller::Number(ours))) if ours.e164.to_string() == *e164 => {
+            let same = ours.extension.as_ref().map_or("", |own| own.as_str()) == *extension;
+            if same { Difference::None } else { Difference::Extension }
+        }
+        (Oracle::Number { is_valid: true, .. }, Ok(Caller::Number(_))) => Difference::WrongNumber,
+        (_, Ok(Caller::Number(Number { e164, .. }))) if e164.region().is_some() => Difference::Repaired,
+        (_, Ok(Caller::Number(_))) => Difference::WrongNumber,
+        (Oracle::Number { e164, .. }, Err(InvalidPhone::TooShort)) if e164.len() <= 7 => Difference::ShortCode,
+        (Oracle::Number { .. }, Err(_)) => Difference::Refused,
+        (Oracle::Malformed(reason), Err(ours)) if ours.as_str() == *reason => Difference::None,
+        (Oracle::Malformed(_), Err(_)) => Difference::Reason,
+    }
+}
+
+/// Counts of differences by kind of text.
+#[derive(Default)]
+struct Table {
+    rows: BTreeMap<&'static str, BTreeMap<Difference, usize>>,
+    examples: BTreeMap<Difference, Vec<String>>,
+}
+
+impl Table {
+    fn count(&mut self, kind: &'static str, difference: Difference, example: impl FnOnce() -> String) {
+        *self.rows.entry(kind).or_default().entry(difference).or_default() += 1;
+        let examples = self.examples.entry(difference).or_default();
+        if difference != Difference::None && examples.len() < 8 {
+            examples.push(example());
+        }
+    }
+
+    fn total(&self, difference: Difference) -> usize {
+        self.rows.values().filter_map(|row| row.get(&difference)).sum()
+    }
+
+    fn print(&self) {
+        for (kind, row) in &self.rows {
+            println!("{kind:<16} {:>7} cases  {row:?}", row.values().sum::<usize>());
+        }
+        for (difference, examples) in &self.examples {
+            println!("{difference:?}:\n    {}", examples.join("\n    "));
+        }
+    }
+}
+
+fn corpus() -> String {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(CORPUS).read_to_string(&mut text).unwrap();
+    text
+}
+
+fn fields(line: &str) -> Vec<&str> {
+    line.split('\t').collect()
+}
+
+/// The forms of a number that each mean it by themselves, unless a line of their own says otherwise.
+fn forms<'c>(e164: &'c str, written: &[&'c str], is_of_region: bool) -> Vec<(&'static str, String)> {
+    let number: E164 = e164.parse().unwrap();
+    let mut forms = vec![("e164", e164.to_owned()), ("international", written[1].to_owned()), ("rfc3966", written[2].to_owned())];
+    if is_of_region {
+        forms.push(("national", written[0].to_owned()));
+        forms.push(("national digits", number.national_number()));
+        forms.push(("without plus", e164[1..].to_owned()));
+    }
+    forms
+}
+
+#[test]
+fn reading_agrees_with_libphonenumber() {
+    let corpus = corpus();
+    let reader = CallerReader::new(1);
+    let mut table = Table::default();
+    let told: HashSet<(&str, &str)> = corpus
+        .lines()
+        .map(fields)
+        .filter_map(|line| match line[..] {
+            ["text", _, region, text, ..] | ["malformed", region, text, _] => Some((region, text)),
+            _ => None,
+        })
+        .collect();
+    for line in corpus.lines() {
+        match fields(line)[..] {
+            ["number", region, e164, national, international, rfc3966, _] => {
+                let oracle = Oracle::Number { is_valid: true, e164, extension: "" };
+                let home = if region.is_empty() { "US" } else { region };
+                for (kind, text) in forms(e164, &[national, international, rfc3966], !region.is_empty()) {
+                    if !told.contains(&(home, text.as_str())) {
+                        let difference = compare(&text, home, &oracle, &reader);
+                        table.count(kind, difference, || format!("{home} {text} → {:?}, {e164}", reader.read(&text, home.parse().unwrap())));
+                    }
+                }
+            }
+            ["text", kind, region, text, e164, extension] => {
+                let oracle = Oracle::Number { is_valid: kind == "valid", e164, extension };
+                let difference = compare(text, region, &oracle, &reader);
+                let kind = if kind == "valid" { "typed, valid" } else { "typed, possible" };
+                table.count(kind, difference, || format!("{line} → {:?}", reader.read(text, region.parse().unwrap())));
+            }
+            ["malformed", region, text, reason] => {
+                let difference = compare(text, region, &Oracle::Malformed(reason), &reader);
+                table.count("malformed", difference, || format!("{line} → {:?}", reader.read(text, region.parse().unwrap())));
+            }
+            ["equal", ..] => {}
+            ref other => panic!("a line of no known kind: {other:?}"),
+        }
+    }
+    table.print();
+    for never in [Difference::WrongNumber, Difference::Refused, Difference::Extension, Difference::Reason] {
+        assert_eq!(table.total(never), 0, "{never:?}");
+    }
+}
+
+#[test]
+fn numbers_are_written_as_libphonenumber_writes_them() {
+    for line in corpus().lines() {
+        if let ["number", _, e164, national, international, _, region] = fields(line)[..] {
+            let number: E164 = e164.parse().unwrap();
+            assert_eq!(number.to_string(), e164);
+            assert_eq!(number.national(), national, "{e164}");
+            assert_eq!(number.international(), international, "{e164}");
+            assert_eq!(number.region().map_or("", Region::as_str), region, "{e164}");
+        }
+    }
+}
+
+#[test]
+fn one_phone_under_two_numberings_is_one_phone() {
+    let reader = CallerReader::new(1);
+    let read = |text: &str| match reader.read(text, "US".parse().unwrap()) {
+        Ok(Caller::Number(number)) => number.e164,
+        other => panic!("{text}: {other:?}"),
+    };
+    let mut pairs = 0;
+    for line in corpus().lines() {
+        if let ["equal", one, other] = fields(line)[..] {
+            let (one, other) = (read(one), read(other));
+            assert_ne!(one, other);
+            assert!(one.equivalents().into_iter().eq([other]), "{one}");
+            assert!(other.equivalents().into_iter().eq([one]), "{other}");
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 100, "{pairs}");
+}
