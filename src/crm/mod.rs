@@ -1,7 +1,33 @@
-//! The Kommo CRM's API.
+//! The Kommo CRM's API: questions in our words out, [`contact`](crate::contact) records back.
+//!
+//! The way of one call, top to bottom:
+//!
+//! - [`CrmClient`]: one method a question; admission, one retry at most, counting.
+//! - [`gate`]: whether and when a request may be sent at all.
+//! - [`Transport`]: the wire; [`http::HttpTransport`] in production.
+//! - `response`: which answers are answers, and what the others mean ([`CrmError`]).
+//! - `wire`: the CRM's JSON, read with suspicion.
+//!
+//! Beside it: [`dictionary`] keeps the names behind ids (stages, owners, companies), [`WebLinks`] points into the CRM's web pages.
+//!
+//! It knows nothing of caching cards or of which contact owns a number.
+
+mod client;
+pub mod dictionary;
 mod error;
 pub mod gate;
+pub mod http;
+mod links;
+mod query;
+mod response;
+#[cfg(test)]
+mod scripted;
 mod transport;
+mod wire;
+
+pub use client::{Ask, CrmClient, Page, Settings};
 pub use error::CrmError;
 pub use gate::{Gate, Pass};
+pub use links::WebLinks;
+pub use query::{SearchText, TooShort};
 pub use transport::{CrmRequest, CrmResponse, Transport, TransportError};

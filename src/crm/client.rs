@@ -1,0 +1,262 @@
+//! The questions the service has for the CRM, each one method.
+//!
+//! Every request goes the same way, [`CrmClient::call`]: leave from the gate, the wire, the reading, the count, and the gate told how it
+//! went. A failure that may pass is tried once more if the gate's budget allows, with a slot of its own. Nobody is kept beyond
+//! [`Ask::until`].
+//!
+//! OAuth2 will replace the token in [`Settings`] by a source of tokens that `attempt` asks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use secrecy::SecretString;
+use tokio::time::{Instant, timeout};
+
+use super::gate::Gate;
+use super::query::{self, SearchText};
+use super::response::classify;
+use super::wire::{Answer, Listing, Named, Pipeline, Record, Tail};
+use super::{CrmError, CrmRequest, Transport};
+use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId};
+use crate::metrics::Metrics;
+use crate::outcome::{Class, Endpoint, UpstreamOutcome};
+
+/// How the CRM is asked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The bearer token of every request.
+    pub token: SecretString,
+    /// One request, from the first byte sent to the last received, is over by then. Default 5 s.
+    pub request_timeout: Duration,
+    /// With less time left than this no request is sent: no answer could come. Default 50 ms.
+    pub least_time: Duration,
+    /// Pages of one search, the first included. Default 4, which is 1000 candidates.
+    pub page_cap: usize,
+}
+
+impl Settings {
+    /// The defaults, with this token.
+    #[must_use]
+    pub fn new(token: SecretString) -> Self {
+        Self { token, request_timeout: Duration::from_secs(5), least_time: Duration::from_millis(50), page_cap: 4 }
+    }
+}
+
+/// A batch of ids fits one page; more are followed only if the CRM cuts its pages shorter than asked.
+const BATCH_PAGES: usize = 4;
+/// An account has thousands of users at most.
+const USER_PAGES: usize = 20;
+
+/// On whose behalf a question is asked, and for how long they will wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Who goes first when slots are short.
+    pub class: Class,
+    /// The end of the caller's patience: queue, requests and retry together.
+    pub until: Instant,
+}
+
+impl Ask {
+    /// Somebody waits for it, this long.
+    #[must_use]
+    pub fn live(patience: Duration) -> Self {
+        Self { class: Class::Live, until: Instant::now() + patience }
+    }
+
+    /// Nobody waits for it.
+    #[must_use]
+    pub fn background(patience: Duration) -> Self {
+        Self { class: Class::Background, until: Instant::now() + patience }
+    }
+
+    fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+}
+
+/// What a search brought.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The candidates, each once: the CRM's search is fuzzy.
+    pub contacts: Vec<Contact>,
+    /// Whether these are all. If not, nobody may conclude that a contact does not exist.
+    pub complete: bool,
+}
+
+/// The CRM, as the rest of the service knows it. Cheap to clone.
+#[derive(Clone)]
+pub struct CrmClient {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    transport: Arc<dyn Transport>,
+    gate: Arc<Gate>,
+    metrics: Arc<Metrics>,
+}
+
+impl fmt::Debug for CrmClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrmClient").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}
+
+impl CrmClient {
+    /// A client that sends through this transport when this gate lets it.
+    #[must_use]
+    pub fn new(settings: Settings, transport: Arc<dyn Transport>, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Self {
+        Self { shared: Arc::new(Shared { settings, transport, gate, metrics }) }
+    }
+
+    /// Contacts in which the text occurs somewhere.
+    ///
+    /// Further pages are followed up to the cap. If one of them fails, what came before is still an answer, though not a complete one.
+    ///
+    /// # Errors
+    /// When the first page could not be had.
+    pub async fn search(&self, text: &SearchText, ask: Ask) -> Result<Page, CrmError> {
+        let cap = self.shared.settings.page_cap;
+        let Listing { records: mut contacts, tail } =
+            self.pages::<Contact>(Endpoint::ContactsQuery, query::contacts_with(text), cap, ask).await?;
+        // Pages shift when a contact is edited between two of them.
+        contacts.sort_by_key(|contact| (contact.id, std::cmp::Reverse(contact.updated_at)));
+        contacts.dedup_by_key(|contact| contact.id);
+        Ok(Page { contacts, complete: tail == Tail::End })
+    }
+
+    /// These contacts, in any order. One that does not come back does not exist, or not for this token.
+    ///
+    /// # Errors
+    /// When not every batch could be had.
+    pub async fn contacts(&self, ids: &[ContactId], ask: Ask) -> Result<Vec<Contact>, CrmError> {
+        self.batches(Endpoint::ContactsById, query::contacts_by_id(ids.iter().map(|id| id.0)), ask).await
+    }
+
+    /// These leads, in any order. One that does not come back does not exist, or not for this token.
+    ///
+    /// # Errors
+    /// When not every batch could be had.
+    pub async fn leads(&self, ids: &[LeadId], ask: Ask) -> Result<Vec<Lead>, CrmError> {
+        self.batches(Endpoint::Leads, query::leads_by_id(ids.iter().map(|id| id.0)), ask).await
+    }
+
+    /// The account behind the token: the cheapest proof that URL and token are right.
+    ///
+    /// # Errors
+    /// When it could not be had.
+    pub async fn account(&self, ask: Ask) -> Result<Account, CrmError> {
+        self.call(Endpoint::Account, query::ACCOUNT, ask).await
+    }
+
+    /// All pipelines with their stages.
+    pub(super) async fn pipelines(&self, ask: Ask) -> Result<Vec<Pipeline>, CrmError> {
+        self.pages(Endpoint::Pipelines, query::PIPELINES.to_owned(), 1, ask).await?.whole()
+    }
+
+    /// All users.
+    pub(super) async fn users(&self, ask: Ask) -> Result<Vec<Named>, CrmError> {
+        self.pages(Endpoint::Users, query::users(), USER_PAGES, ask).await?.whole()
+    }
+
+    /// The names of these companies.
+    pub(super) async fn companies(&self, ids: &[CompanyId], ask: Ask) -> Result<Vec<Named>, CrmError> {
+        self.batches(Endpoint::Companies, query::companies_by_id(ids.iter().map(|id| id.0)), ask).await
+    }
+
+    async fn batches<R: Record>(&self, endpoint: Endpoint, paths: Vec<String>, ask: Ask) -> Result<Vec<R>, CrmError> {
+        let mut records = Vec::new();
+        for path in paths {
+            records.extend(self.pages(endpoint, path, BATCH_PAGES, ask).await?.whole()?);
+        }
+        Ok(records)
+    }
+
+    /// The first page and those after it, up to the cap.
+    async fn pages<R: Record>(
+        &self,
+        endpoint: Endpoint,
+        path: String,
+        cap: usize,
+        ask: Ask,
+    ) -> Result<Listing<R>, CrmError> {
+        let mut list: Listing<R> = self.call(endpoint, &path, ask).await?;
+        for number in 2..=cap {
+            if list.tail != Tail::More {
+                break;
+            }
+            match self.call::<Listing<R>>(endpoint, &query::page(&path, number), ask).await {
+                // The page before promised this one: nothing in it is not the same as the end.
+                Ok(next) if next.is_empty() => list.tail = Tail::Unsaid,
+                Ok(next) => {
+                    list.records.extend(next.records);
+                    list.tail = next.tail;
+                }
+                Err(error) => list.tail = Tail::Failed(error),
+            }
+        }
+        Ok(list)
+    }
+
+    /// One question: a request, and a second one if the first failed in a way that may pass.
+    async fn call<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
+        match self.attempt(endpoint, path, ask).await {
+            Err(failure) if self.is_worth_a_retry(&failure, ask) => {
+                let again = self.attempt(endpoint, path, ask).await;
+                // If there was no leave to send it again, why the first one failed says more.
+                again.map_err(|error| if was_sent(&error) { error } else { failure })
+            }
+            first => first,
+        }
+    }
+
+    fn is_worth_a_retry(&self, failure: &CrmError, ask: Ask) -> bool {
+        failure.is_retryable() && ask.left() > self.shared.settings.least_time && self.shared.gate.may_retry()
+    }
+
+    async fn attempt<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
+        let Shared { settings, gate, metrics, .. } = &*self.shared;
+        let admitted = match ask.left() > settings.least_time {
+            true => gate.admit(ask.class, ask.until).await,
+            false => Err(CrmError::QuotaExhausted { wait: Duration::ZERO }),
+        };
+        let pass = admitted.inspect_err(|refusal| metrics.upstream(endpoint, refusal.outcome(), None))?;
+        let sent = Instant::now();
+        let result = self.exchange::<A>(path, ask).await;
+        metrics.upstream(endpoint, outcome(&result), Some(sent.elapsed()));
+        pass.settle(result.as_ref().map(drop));
+        result
+    }
+
+    async fn exchange<A: Answer>(&self, path: &str, ask: Ask) -> Result<A, CrmError> {
+        let Shared { settings, transport, .. } = &*self.shared;
+        let limit = settings.request_timeout.min(ask.left());
+        let request = CrmRequest {
+            method: Method::GET,
+            path_and_query: path.to_owned(),
+            bearer: Some(settings.token.clone()),
+            json: None,
+            timeout: limit,
+        };
+        // The transport keeps the limit too; this one holds whatever the transport does.
+        let response = timeout(limit, transport.send(request)).await.map_err(|_| CrmError::Timeout)??;
+        A::read(classify(response)?)
+    }
+}
+
+fn was_sent(error: &CrmError) -> bool {
+    error.outcome() != UpstreamOutcome::ShortCircuited
+}
+
+fn outcome<A: Answer>(result: &Result<A, CrmError>) -> UpstreamOutcome {
+    match result {
+        Ok(answer) if answer.is_empty() => UpstreamOutcome::Empty,
+        Ok(_) => UpstreamOutcome::Ok,
+        Err(error) => error.outcome(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

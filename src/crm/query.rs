@@ -1,0 +1,137 @@
+//! What is asked: the paths and query strings of the API, encoded.
+//!
+//! Two traps of the API are closed here. An empty `query=` lists the whole account, so a text to search for is a [`SearchText`], which
+//! cannot be empty. An id filter is cut by `limit`, which defaults to 50, so every list is asked for with the largest page.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+/// The most records the API gives in one page.
+const LIMIT: usize = 250;
+/// Ids in one request: 20-digit ids, the longest there can be, still keep the request line under 8 KB.
+const BATCH: usize = 230;
+
+/// A text the CRM may be searched for: it has at least seven digits. Personal data: the `Debug` form hides it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SearchText(String);
+
+/// The text has fewer than seven digits: the search would list strangers, or everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a search needs at least {} digits", SearchText::MIN_DIGITS)]
+pub struct TooShort;
+
+impl SearchText {
+    /// Fewer digits than this match too many people to be worth a call.
+    pub const MIN_DIGITS: usize = 7;
+
+    /// Accepts a text with enough digits, formatted in any way.
+    ///
+    /// # Errors
+    /// When it has fewer than [`Self::MIN_DIGITS`] ASCII digits.
+    pub fn new(text: impl Into<String>) -> Result<Self, TooShort> {
+        let text = text.into();
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        if digits < Self::MIN_DIGITS { Err(TooShort) } else { Ok(Self(text)) }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SearchText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SearchText(…)")
+    }
+}
+
+/// `GET /account`.
+pub(super) const ACCOUNT: &str = "/api/v4/account";
+/// `GET /leads/pipelines`: not paged.
+pub(super) const PIPELINES: &str = "/api/v4/leads/pipelines";
+
+/// Contacts in which the text occurs, with the ids of their leads.
+pub(super) fn contacts_with(text: &SearchText) -> String {
+    let text: String = form_urlencoded::byte_serialize(text.as_str().as_bytes()).collect();
+    format!("/api/v4/contacts?query={text}&with=leads&limit={LIMIT}")
+}
+
+/// All users.
+pub(super) fn users() -> String {
+    format!("/api/v4/users?limit={LIMIT}")
+}
+
+/// One path for each batch of contacts.
+pub(super) fn contacts_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    by_id(&format!("/api/v4/contacts?with=leads&limit={LIMIT}"), ids)
+}
+
+/// One path for each batch of leads.
+pub(super) fn leads_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    by_id(&format!("/api/v4/leads?limit={LIMIT}"), ids)
+}
+
+/// One path for each batch of companies.
+pub(super) fn companies_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    by_id(&format!("/api/v4/companies?limit={LIMIT}"), ids)
+}
+
+/// A further page of a list.
+pub(super) fn page(path: &str, number: usize) -> String {
+    format!("{path}&page={number}")
+}
+
+/// Brackets are sent as they are: the CRM takes both, and encoded ones would double the length.
+fn by_id(path: &str, ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    let ids: Vec<u64> = ids.into_iter().collect();
+    let path_of = |batch: &[u64]| {
+        batch.iter().fold(path.to_owned(), |mut path, id| {
+            write!(path, "&filter[id][]={id}").expect("a String takes everything");
+            path
+        })
+    };
+    ids.chunks(BATCH).map(path_of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_without_seven_digits_cannot_be_searched_for() {
+        for text in ["", " ", "*", "%", "123456", "+1 (23) 45-6", "٠١٢٣٤٥٦٧"] {
+            assert_eq!(SearchText::new(text), Err(TooShort), "{text:?}");
+        }
+        assert_eq!(SearchText::new("555 01-23").unwrap().as_str(), "555 01-23");
+    }
+
+    #[test]
+    fn debug_shows_no_number() {
+        assert_eq!(format!("{:?}", SearchText::new("4155550123").unwrap()), "SearchText(…)");
+    }
+
+    #[test]
+    fn everything_special_in_a_text_is_encoded() {
+        let text = SearchText::new("+1 415&limit=1#555/0123?é").unwrap();
+        assert_eq!(
+            contacts_with(&text),
+            "/api/v4/contacts?query=%2B1+415%26limit%3D1%23555%2F0123%3F%C3%A9&with=leads&limit=250"
+        );
+    }
+
+    #[test]
+    fn ids_go_out_in_batches_whose_request_line_stays_under_8_kb() {
+        let paths = contacts_by_id(std::iter::repeat_n(u64::MAX, 600));
+        assert_eq!(paths.iter().map(|p| p.matches("filter[id][]=").count()).collect::<Vec<_>>(), [230, 230, 140]);
+        assert!(paths.iter().all(|p| p.len() + "GET  HTTP/1.1\r\n".len() < 8_000));
+        assert!(paths.iter().all(|p| p.contains("limit=250")));
+    }
+
+    #[test]
+    fn no_ids_are_no_request() {
+        assert!(leads_by_id([]).is_empty());
+        assert!(companies_by_id([]).is_empty());
+    }
+}

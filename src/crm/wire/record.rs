@@ -1,0 +1,249 @@
+//! The CRM's records as they stand in its JSON, and their way into our words.
+//!
+//! Every member is optional and read [loosely](super::loose); members that nobody here needs are not named. A record without an id
+//! cannot be used at all, and one in the recycle bin is no longer there.
+
+use serde::Deserialize;
+
+use super::loose;
+use crate::contact::{
+    self, Account, CompanyId, ContactId, Lead, LeadId, PipelineId, StageId, Tag, UnixSeconds, UserId,
+};
+
+/// What becomes of a record of the CRM.
+pub(super) enum Reading<R> {
+    /// Ours.
+    Record(R),
+    /// In the recycle bin.
+    Deleted,
+    /// Without an id.
+    Unusable,
+}
+
+impl<R> Reading<R> {
+    fn of(id: Option<u64>, is_deleted: bool, record: impl FnOnce(u64) -> R) -> Self {
+        match id {
+            None => Self::Unusable,
+            Some(_) if is_deleted => Self::Deleted,
+            Some(id) => Self::Record(record(id)),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireContact {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "loose::text")]
+    first_name: Option<String>,
+    #[serde(deserialize_with = "loose::text")]
+    last_name: Option<String>,
+    #[serde(deserialize_with = "loose::id")]
+    responsible_user_id: Option<u64>,
+    #[serde(deserialize_with = "loose::seconds")]
+    created_at: Option<i64>,
+    #[serde(deserialize_with = "loose::seconds")]
+    updated_at: Option<i64>,
+    #[serde(deserialize_with = "loose::seconds")]
+    closest_task_at: Option<i64>,
+    #[serde(deserialize_with = "loose::flag")]
+    is_deleted: bool,
+    #[serde(deserialize_with = "loose::list")]
+    custom_fields_values: Option<Vec<Field>>,
+    #[serde(rename = "_embedded", deserialize_with = "loose::object")]
+    embedded: Linked,
+}
+
+/// A custom field. Its name is in the account's language and may be changed: only the code says what it is.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Field {
+    #[serde(deserialize_with = "loose::text")]
+    field_code: Option<String>,
+    #[serde(deserialize_with = "loose::list")]
+    values: Option<Vec<FieldValue>>,
+}
+
+/// The value can be any JSON; only text and numbers are of use here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FieldValue {
+    #[serde(deserialize_with = "loose::text")]
+    value: Option<String>,
+}
+
+/// What hangs on a contact. Leads are there only if asked for, and only as ids.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Linked {
+    #[serde(deserialize_with = "loose::list")]
+    tags: Option<Vec<WireTag>>,
+    #[serde(deserialize_with = "loose::list")]
+    companies: Option<Vec<Link>>,
+    #[serde(deserialize_with = "loose::list")]
+    leads: Option<Vec<Link>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireTag {
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "loose::text")]
+    color: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Link {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+}
+
+impl WireContact {
+    pub(super) fn read(self) -> Reading<contact::Contact> {
+        Reading::of(self.id, self.is_deleted, |id| contact::Contact {
+            id: ContactId(id),
+            phones: self.values_of("PHONE"),
+            emails: self.values_of("EMAIL"),
+            name: self.name.unwrap_or_default(),
+            first_name: self.first_name.unwrap_or_default(),
+            last_name: self.last_name.unwrap_or_default(),
+            owner: self.responsible_user_id.map(UserId),
+            created_at: self.created_at.map(UnixSeconds),
+            updated_at: self.updated_at.map(UnixSeconds),
+            next_task_at: self.closest_task_at.map(UnixSeconds),
+            tags: self.embedded.tags.into_iter().flatten().filter_map(WireTag::read).collect(),
+            company: ids(self.embedded.companies).next().map(CompanyId),
+            leads: ids(self.embedded.leads).map(LeadId).collect(),
+            is_deleted: false,
+        })
+    }
+
+    fn values_of(&self, code: &str) -> Vec<String> {
+        let fields = self.custom_fields_values.iter().flatten();
+        let coded = fields.filter(|field| field.field_code.as_deref() == Some(code));
+        coded.flat_map(|field| field.values.iter().flatten()).filter_map(|value| value.value.clone()).collect()
+    }
+}
+
+impl WireTag {
+    fn read(self) -> Option<Tag> {
+        Some(Tag { name: self.name?, color: self.color })
+    }
+}
+
+fn ids(links: Option<Vec<Link>>) -> impl Iterator<Item = u64> {
+    links.into_iter().flatten().filter_map(|link| link.id)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireLead {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "loose::number")]
+    price: Option<serde_json::Number>,
+    #[serde(deserialize_with = "loose::id")]
+    pipeline_id: Option<u64>,
+    #[serde(deserialize_with = "loose::id")]
+    status_id: Option<u64>,
+    #[serde(deserialize_with = "loose::seconds")]
+    updated_at: Option<i64>,
+    #[serde(deserialize_with = "loose::flag")]
+    is_deleted: bool,
+}
+
+impl WireLead {
+    pub(super) fn read(self) -> Reading<Lead> {
+        Reading::of(self.id, self.is_deleted, |id| Lead {
+            id: LeadId(id),
+            name: self.name,
+            price: self.price,
+            pipeline: self.pipeline_id.map(PipelineId),
+            stage: self.status_id.map(StageId),
+            updated_at: self.updated_at.map(UnixSeconds),
+            is_deleted: false,
+        })
+    }
+}
+
+/// A record of which only the name matters: a user, a company, a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::crm) struct Named {
+    pub(in crate::crm) id: u64,
+    pub(in crate::crm) name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireNamed {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+}
+
+impl WireNamed {
+    pub(super) fn read(self) -> Reading<Named> {
+        Reading::of(self.id, false, |id| Named { id, name: self.name })
+    }
+}
+
+/// A pipeline and its stages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::crm) struct Pipeline {
+    pub(in crate::crm) id: PipelineId,
+    pub(in crate::crm) name: Option<String>,
+    pub(in crate::crm) stages: Vec<Named>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WirePipeline {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+    #[serde(rename = "_embedded", deserialize_with = "loose::object")]
+    embedded: Statuses,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Statuses {
+    #[serde(deserialize_with = "loose::list")]
+    statuses: Option<Vec<WireNamed>>,
+}
+
+impl WirePipeline {
+    pub(super) fn read(self) -> Reading<Pipeline> {
+        let stages = self.embedded.statuses.into_iter().flatten();
+        let stages = stages.filter_map(|stage| Some(Named { id: stage.id?, name: stage.name })).collect();
+        Reading::of(self.id, false, |id| Pipeline { id: PipelineId(id), name: self.name, stages })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireAccount {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "loose::text")]
+    subdomain: Option<String>,
+    #[serde(deserialize_with = "loose::text")]
+    country: Option<String>,
+}
+
+impl WireAccount {
+    pub(super) fn read(self) -> Option<Account> {
+        Some(Account { id: self.id?, name: self.name, subdomain: self.subdomain, country: self.country })
+    }
+}
