@@ -8,3 +8,4 @@ pub mod matching;
 pub mod metrics;
 pub mod outcome;
 pub mod phone;
+pub mod sandbox;

@@ -1,0 +1,386 @@
+//! A stand-in for the Kommo CRM API, faithful where it is documented and adjustable where it is not.
+//!
+//! One [`Sandbox`] is one account: people at fixed ids with known quirks ([`fixtures`]), any number of generated ones, the API of version 4
+//! over them, its quota and its blocks, its search as three kinds of accounts have it, OAuth2 with rotation, events and webhooks, and
+//! [faults](fault) to order. It runs on a socket ([`Sandbox::serve`]) or in the process ([`Sandbox::router`]), and takes all its time from
+//! tokio's clock, so a test that pauses the clock pauses the CRM.
+//!
+//! Three sides:
+//!
+//! * to a client it is the CRM, with `Authorization: Bearer` and [`Settings::token`];
+//! * to a test it is the truth ([`Sandbox::truth`]), the person who edits ([`Sandbox::update_contact`] and its siblings), and the witness of
+//!   every request ([`Sandbox::calls`]);
+//! * to a person with `curl` it has [control paths](control) of its own.
+//!
+//! It imports nothing of the service: a mistake that both made alike would prove nothing.
+
+mod ask;
+mod base;
+mod calls;
+mod changes;
+mod clock;
+mod contacts;
+pub mod control;
+mod delivery;
+mod endpoint;
+mod events;
+pub mod fault;
+pub mod fixtures;
+mod gate;
+mod generate;
+mod leads;
+mod limit;
+mod list;
+mod notice;
+mod oauth;
+mod office;
+mod params;
+mod problem;
+pub mod record;
+mod routes;
+mod search;
+mod serve;
+mod settings;
+mod shelf;
+mod tokens;
+mod trouble;
+mod webhooks;
+mod wire;
+mod world;
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+pub use calls::Call;
+pub use changes::NoSuchRecord;
+pub use endpoint::{Endpoint, UnknownEndpoint};
+pub use fault::{Fault, FaultRule};
+pub use record::{Company, Contact, Element, Field, FieldDef, FieldValue, LOST, Lead, Tag, WON};
+pub use settings::{OauthSettings, OverLimit, SearchMode, Settings, UnknownChoice, WebhookSettings};
+pub use webhooks::Webhook;
+
+use calls::CallLog;
+use changes::Moment;
+use clock::Clock;
+use fault::Faults;
+use fixtures::office::OLIVIA;
+use limit::{Admission, Limiter};
+use tokens::Tokens;
+use webhooks::Hooks;
+use world::World;
+
+/// One account of the stand-in CRM; clones are the same account.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+/// Each part has a lock of its own, held for one step and never across an await.
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    settings: Mutex<Arc<Settings>>,
+    world: Mutex<World>,
+    tokens: Mutex<Tokens>,
+    limiter: Mutex<Limiter>,
+    faults: Mutex<Faults>,
+    log: Mutex<CallLog>,
+    hooks: Mutex<Hooks>,
+}
+
+/// A lock whose holder panicked holds a record of the test that failed; the others go on.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
+
+impl Sandbox {
+    /// An account as `settings` describe it.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let inner = Inner {
+            clock: Clock::new(),
+            world: Mutex::new(World::new(&settings)),
+            tokens: Mutex::new(Tokens::new(&settings, Instant::now())),
+            limiter: Mutex::default(),
+            faults: Mutex::new(Faults::new(settings.faults.clone())),
+            log: Mutex::default(),
+            hooks: Mutex::default(),
+            settings: Mutex::new(Arc::new(settings)),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The API, for a server of the caller's choice or for calls within the process.
+    pub fn router(&self) -> axum::Router {
+        routes::router(self.clone())
+    }
+
+    /// Serves the API until `shutdown`; then every connection is dropped at once.
+    pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        serve::serve(self.router(), listener, shutdown).await;
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&lock(&self.inner.settings))
+    }
+
+    /// Changes settings while the sandbox runs.
+    pub fn adjust(&self, change: impl FnOnce(&mut Settings)) {
+        change(Arc::make_mut(&mut lock(&self.inner.settings)));
+    }
+}
+
+/// The witness.
+impl Sandbox {
+    /// Every request since the start or the last reset, in the order of arrival.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.log().iter().cloned().collect()
+    }
+
+    /// Requests to one part of the API.
+    #[must_use]
+    pub fn count(&self, endpoint: Endpoint) -> usize {
+        self.log().iter().filter(|call| call.endpoint == endpoint).count()
+    }
+
+    /// All requests.
+    #[must_use]
+    pub fn count_all(&self) -> usize {
+        self.log().iter().count()
+    }
+
+    /// Forgets the requests so far.
+    pub fn reset_calls(&self) {
+        self.log().reset();
+    }
+
+    /// The most arrivals within any second, both ends included, refused ones too.
+    #[must_use]
+    pub fn worst_second(&self) -> usize {
+        self.log().worst_second()
+    }
+}
+
+/// Trouble.
+impl Sandbox {
+    /// Adds a fault; earlier ones go first.
+    pub fn inject(&self, rule: FaultRule) {
+        self.faults().add(rule);
+    }
+
+    /// No more faults.
+    pub fn clear_faults(&self) {
+        self.faults().clear();
+    }
+
+    /// Blocks an address, as after too many breaches of the quota.
+    pub fn block(&self, address: IpAddr) {
+        lock(&self.inner.limiter).block(address);
+    }
+
+    /// Lifts every block and forgets the breaches.
+    pub fn unblock(&self) {
+        lock(&self.inner.limiter).forgive();
+    }
+
+    /// A new long-lived token for a [user](fixtures::office).
+    #[must_use]
+    pub fn issue_token(&self, user: u64, ttl: Option<Duration>) -> String {
+        self.tokens().issue(user, ttl, Instant::now(), self.unix())
+    }
+
+    /// Makes an access or refresh token useless.
+    pub fn revoke_token(&self, token: &str) {
+        self.tokens().revoke(token);
+    }
+
+    /// A new authorization code, as a user's consent gives it.
+    #[must_use]
+    pub fn authorization_code(&self) -> String {
+        let code = format!("def50200{:032x}", fastrand::u128(..));
+        let expires_at = Instant::now() + self.settings().oauth.code_ttl;
+        self.tokens().add_code(code.clone(), expires_at);
+        code
+    }
+}
+
+/// The truth.
+impl Sandbox {
+    /// Every contact as it is now, those in the recycle bin included, by id.
+    pub fn truth(&self) -> impl Iterator<Item = Contact> + use<> {
+        let (sandbox, ids) = (self.clone(), self.world().contact_ids());
+        ids.into_iter().filter_map(move |id| sandbox.contact(id))
+    }
+
+    /// A contact as it is now.
+    #[must_use]
+    pub fn contact(&self, id: u64) -> Option<Contact> {
+        self.world().contact(id).map(Arc::unwrap_or_clone)
+    }
+
+    /// A lead as it is now.
+    #[must_use]
+    pub fn lead(&self, id: u64) -> Option<Lead> {
+        self.world().lead(id).map(Arc::unwrap_or_clone)
+    }
+
+    /// A company as it is now.
+    #[must_use]
+    pub fn company(&self, id: u64) -> Option<Company> {
+        self.world().company(id).map(Arc::unwrap_or_clone)
+    }
+}
+
+/// The person who edits. Webhooks that are due set out at once; where they are delivered over HTTP this needs a tokio runtime.
+impl Sandbox {
+    /// A new contact, owned by the administrator.
+    pub fn add_contact(&self, name: &str, phones: &[&str]) -> u64 {
+        self.change(|world, at| world.add_contact(name, phones, OLIVIA, at))
+    }
+
+    /// Edits a contact.
+    ///
+    /// # Errors
+    /// If it does not exist or is in the recycle bin.
+    pub fn update_contact(&self, id: u64, edit: impl FnOnce(&mut Contact)) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.update_contact(id, edit, at))
+    }
+
+    /// Gives a contact other numbers.
+    ///
+    /// # Errors
+    /// If it does not exist or is in the recycle bin.
+    pub fn set_phones(&self, id: u64, phones: &[&str]) -> Result<(), NoSuchRecord> {
+        self.update_contact(id, |contact| contact.set_phones(phones))
+    }
+
+    /// Moves a contact to the recycle bin.
+    ///
+    /// # Errors
+    /// If it does not exist or is there already.
+    pub fn delete_contact(&self, id: u64) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.delete_contact(id, at))
+    }
+
+    /// Takes a contact out of the recycle bin.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn restore_contact(&self, id: u64) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.restore_contact(id, at))
+    }
+
+    /// Joins `loser` into `winner`, which keeps its id; the loser is gone.
+    ///
+    /// # Errors
+    /// If either does not exist, or they are the same.
+    pub fn merge(&self, winner: u64, loser: u64) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.merge(winner, loser, at))
+    }
+
+    /// A new open lead of a contact.
+    ///
+    /// # Errors
+    /// If the contact does not exist.
+    pub fn add_lead(&self, contact: u64, name: &str, price: u64) -> Result<u64, NoSuchRecord> {
+        self.change(|world, at| world.add_lead(contact, name, price, at))
+    }
+
+    /// Edits a lead.
+    ///
+    /// # Errors
+    /// If it does not exist.
+    pub fn update_lead(&self, id: u64, edit: impl FnOnce(&mut Lead)) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.update_lead(id, edit, at))
+    }
+
+    /// Moves a lead to another stage.
+    ///
+    /// # Errors
+    /// If it does not exist.
+    pub fn move_lead(&self, id: u64, pipeline: u64, status: u64) -> Result<(), NoSuchRecord> {
+        self.update_lead(id, |lead| (lead.pipeline, lead.status) = (pipeline, status))
+    }
+
+    /// Moves a lead to the recycle bin.
+    ///
+    /// # Errors
+    /// If it does not exist.
+    pub fn delete_lead(&self, id: u64) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.delete_lead(id, at))
+    }
+
+    /// Edits a company.
+    ///
+    /// # Errors
+    /// If it does not exist.
+    pub fn update_company(&self, id: u64, edit: impl FnOnce(&mut Company)) -> Result<(), NoSuchRecord> {
+        self.change(|world, at| world.update_company(id, edit, at))
+    }
+
+    /// The webhooks held so far, where [`WebhookSettings::deliver`] is off.
+    #[must_use]
+    pub fn take_webhooks(&self) -> Vec<Webhook> {
+        std::mem::take(&mut self.hooks().held)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut World, Moment) -> T) -> T {
+        let at = Moment { unix: self.unix(), indexed_at: Instant::now() + self.settings().index_delay };
+        let (result, notices) = {
+            let mut world = self.world();
+            (change(&mut world, at), std::mem::take(&mut world.notices))
+        };
+        delivery::dispatch(self, notices);
+        result
+    }
+}
+
+/// For the parts of the sandbox.
+impl Sandbox {
+    fn unix(&self) -> i64 {
+        self.inner.clock.unix()
+    }
+
+    fn since_start(&self, at: Instant) -> Duration {
+        self.inner.clock.since_start(at)
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        lock(&self.inner.world)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        lock(&self.inner.tokens)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        lock(&self.inner.faults)
+    }
+
+    fn log(&self) -> MutexGuard<'_, CallLog> {
+        lock(&self.inner.log)
+    }
+
+    fn hooks(&self) -> MutexGuard<'_, Hooks> {
+        lock(&self.inner.hooks)
+    }
+
+    fn admit(&self, from: IpAddr, now: Instant) -> Admission {
+        let settings = self.settings();
+        lock(&self.inner.limiter).admit(from, now, settings.rate, settings.block_after)
+    }
+}
