@@ -100,7 +100,8 @@ fn fields(line: &str) -> Vec<&str> {
 /// The forms of a number that each mean it by themselves, unless a line of their own says otherwise.
 fn forms<'c>(e164: &'c str, written: &[&'c str], is_of_region: bool) -> Vec<(&'static str, String)> {
     let number: E164 = e164.parse().unwrap();
-    let mut forms = vec![("e164", e164.to_owned()), ("international", written[1].to_owned()), ("rfc3966", written[2].to_owned())];
+    let mut forms =
+        vec![("e164", e164.to_owned()), ("international", written[1].to_owned()), ("rfc3966", written[2].to_owned())];
     if is_of_region {
         forms.push(("national", written[0].to_owned()));
         forms.push(("national digits", number.national_number()));
@@ -130,7 +131,9 @@ fn reading_agrees_with_libphonenumber() {
                 for (kind, text) in forms(e164, &[national, international, rfc3966], !region.is_empty()) {
                     if !told.contains(&(home, text.as_str())) {
                         let difference = compare(&text, home, &oracle, &reader);
-                        table.count(kind, difference, || format!("{home} {text} → {:?}, {e164}", reader.read(&text, home.parse().unwrap())));
+                        table.count(kind, difference, || {
+                            format!("{home} {text} → {:?}, {e164}", reader.read(&text, home.parse().unwrap()))
+                        });
                     }
                 }
             }
@@ -142,7 +145,9 @@ fn reading_agrees_with_libphonenumber() {
             }
             ["malformed", region, text, reason] => {
                 let difference = compare(text, region, &Oracle::Malformed(reason), &reader);
-                table.count("malformed", difference, || format!("{line} → {:?}", reader.read(text, region.parse().unwrap())));
+                table.count("malformed", difference, || {
+                    format!("{line} → {:?}", reader.read(text, region.parse().unwrap()))
+                });
             }
             ["equal", ..] => {}
             ref other => panic!("a line of no known kind: {other:?}"),

@@ -54,7 +54,9 @@ const USER_PAGES: usize = 20;
 pub struct Ask {
     /// Who goes first when slots are short.
     pub class: Class,
-    /// The end of the caller's patience: queue, requests and retry together.
+    /// If the first request cannot be sent by then, none is: nobody would wait for its answer.
+    pub start_by: Instant,
+    /// The end of all patience: queue, requests and retry together.
     pub until: Instant,
 }
 
@@ -62,13 +64,24 @@ impl Ask {
     /// Somebody waits for it, this long.
     #[must_use]
     pub fn live(patience: Duration) -> Self {
-        Self { class: Class::Live, until: Instant::now() + patience }
+        Self::within(Class::Live, patience)
     }
 
     /// Nobody waits for it.
     #[must_use]
     pub fn background(patience: Duration) -> Self {
-        Self { class: Class::Background, until: Instant::now() + patience }
+        Self::within(Class::Background, patience)
+    }
+
+    fn within(class: Class, patience: Duration) -> Self {
+        let until = Instant::now() + patience;
+        Self { class, start_by: until, until }
+    }
+
+    /// The same question once it has begun: the rest is worth waiting for.
+    #[must_use]
+    pub const fn begun(self) -> Self {
+        Self { start_by: self.until, ..self }
     }
 
     fn left(&self) -> Duration {
@@ -187,7 +200,7 @@ impl CrmClient {
             if list.tail != Tail::More {
                 break;
             }
-            match self.call::<Listing<R>>(endpoint, &query::page(&path, number), ask).await {
+            match self.call::<Listing<R>>(endpoint, &query::page(&path, number), ask.begun()).await {
                 // The page before promised this one: nothing in it is not the same as the end.
                 Ok(next) if next.is_empty() => list.tail = Tail::Unsaid,
                 Ok(next) => {
@@ -204,7 +217,7 @@ impl CrmClient {
     async fn call<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
         match self.attempt(endpoint, path, ask).await {
             Err(failure) if self.is_worth_a_retry(&failure, ask) => {
-                let again = self.attempt(endpoint, path, ask).await;
+                let again = self.attempt(endpoint, path, ask.begun()).await;
                 // If there was no leave to send it again, why the first one failed says more.
                 again.map_err(|error| if was_sent(&error) { error } else { failure })
             }
@@ -219,7 +232,7 @@ impl CrmClient {
     async fn attempt<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
         let Shared { settings, gate, metrics, .. } = &*self.shared;
         let admitted = match ask.left() > settings.least_time {
-            true => gate.admit(ask.class, ask.until).await,
+            true => gate.admit(ask.class, ask.start_by.min(ask.until)).await,
             false => Err(CrmError::QuotaExhausted { wait: Duration::ZERO }),
         };
         let pass = admitted.inspect_err(|refusal| metrics.upstream(endpoint, refusal.outcome(), None))?;

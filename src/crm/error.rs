@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::outcome::UpstreamOutcome;
 
 /// A call to the CRM that brought no usable answer. Messages hold no personal data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CrmError {
     /// The quota has no slot within the caller's patience; nothing was sent and no slot was used.
     #[error("the request quota has no slot for {}ms", wait.as_millis())]

@@ -89,3 +89,16 @@ pub enum LookupError {
     #[error("the CRM did not answer before the deadline")]
     UpstreamTimeout,
 }
+
+/// A question that could not be answered, and what is known about how that came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct LookupFailure {
+    /// Why.
+    #[source]
+    pub error: LookupError,
+    /// How far the lookup came.
+    pub freshness: Freshness,
+    /// The number that was asked about.
+    pub number: Number,
+}

@@ -1,4 +1,197 @@
-//! The use case: who is calling?
+//! The use case: who is calling? The one place with the order of business.
+//!
+//! [`LookupService::lookup`] takes a caller that has been read already, and answers from the cache or through a fill; `fill` is what a
+//! fill does: search the CRM, verify, fetch the leads and names, make cards. Nothing here knows of HTTP.
+
 mod answer;
-pub use crate::cache::{Forwarded, Freshness};
-pub use answer::{Answer, Finding, Found, LookupError};
+mod enrich;
+mod fill;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub use self::answer::{Answer, Finding, Found, LookupError, LookupFailure};
+pub use self::enrich::Leads;
+pub use self::plan::SearchMode;
+pub use crate::cache::{Explained, Forwarded, Freshness};
+
+use self::fill::CrmSource;
+use crate::cache::{self, Ask, Cache, FillError, Reach, Served, Unserved};
+use crate::contact::ContactId;
+use crate::crm::dictionary::Dictionaries;
+use crate::crm::{CrmClient, WebLinks};
+use crate::matching;
+use crate::metrics::Metrics;
+use crate::outcome::{AnswerKind, CacheStatus};
+use crate::phone::{Caller, E164, Number, Region};
+
+/// Nobody may wait longer, whatever they ask for.
+pub const LONGEST_DEADLINE: Duration = Duration::from_secs(8);
+
+/// The lookup's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How stored numbers without a country code are read.
+    pub region: Region,
+    /// How much is told about leads.
+    pub leads: Leads,
+    /// How the account's search finds phone numbers.
+    pub search: SearchMode,
+    /// After this a stale answer, if there is one, is given.
+    pub soft_deadline: Duration,
+    /// After this some answer is given, unless the caller says otherwise.
+    pub deadline: Duration,
+}
+
+/// What one caller wants beyond the answer itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// How long it will wait; at most [`LONGEST_DEADLINE`].
+    pub deadline: Option<Duration>,
+    /// Older answers count as stale.
+    pub max_age: Option<Duration>,
+}
+
+/// The CRM as a lookup needs it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Answers questions.
+    pub client: CrmClient,
+    /// Knows the names behind ids.
+    pub names: Dictionaries,
+    /// Makes links into the CRM's web pages.
+    pub links: WebLinks,
+}
+
+/// Answers who is calling. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct LookupService {
+    cache: Cache,
+    soft_deadline: Duration,
+    deadline: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl LookupService {
+    /// A service with an empty cache. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn new(settings: Settings, mut cache: cache::Settings, crm: Upstream, metrics: Arc<Metrics>) -> Self {
+        if settings.leads == Leads::Ids {
+            // Nothing better will come sooner.
+            cache.lifetimes.partial_fresh = cache.lifetimes.known_fresh;
+        }
+        let (soft_deadline, deadline) = (settings.soft_deadline, settings.deadline);
+        let source = Arc::new(CrmSource::new(settings, crm, Arc::clone(&metrics)));
+        Self { cache: Cache::new(cache, source, Arc::clone(&metrics)), soft_deadline, deadline, metrics }
+    }
+
+    /// Who is `caller`? Answers by the caller's deadline.
+    ///
+    /// # Errors
+    /// [`LookupFailure`] when the CRM could not be asked in time and nothing usable is cached.
+    pub async fn lookup(&self, caller: &Caller, wants: &Wants) -> Result<Answer, LookupFailure> {
+        let arrived = Instant::now();
+        let result = match caller {
+            Caller::Number(number) => self.ask(number, wants, arrived).await,
+            Caller::Withheld => Ok(skipped(Finding::Withheld)),
+            Caller::Extension(extension) => Ok(skipped(Finding::Extension(extension.clone()))),
+        };
+        self.count(&result, arrived.elapsed());
+        result
+    }
+
+    /// Counts a question that was no possible number and so never became a lookup.
+    pub fn count_invalid(&self) {
+        self.metrics.lookup(CacheStatus::Skipped, AnswerKind::Invalid, Duration::ZERO);
+    }
+
+    async fn ask(&self, number: &Number, wants: &Wants, arrived: Instant) -> Result<Answer, LookupFailure> {
+        let hard = arrived + wants.deadline.unwrap_or(self.deadline).min(LONGEST_DEADLINE);
+        let soft = (arrived + self.soft_deadline).min(hard);
+        let ask = Ask { soft, hard, max_age: wants.max_age };
+        match self.cache.get(number, &ask).await {
+            Ok(served) => Ok(answer(number, served)),
+            Err(unserved) => Err(failure(number, unserved)),
+        }
+    }
+
+    fn count(&self, result: &Result<Answer, LookupFailure>, took: Duration) {
+        let (freshness, kind) = match result {
+            Ok(answer) => (&answer.freshness, answer.finding.kind()),
+            Err(failure) => (&failure.freshness, AnswerKind::Error),
+        };
+        self.metrics.lookup(freshness.status, kind, took);
+        if freshness.is_stale() {
+            self.metrics.stale(freshness.age);
+        }
+    }
+
+    /// What the cache holds for a number.
+    #[must_use]
+    pub fn explain(&self, number: E164) -> Option<Explained> {
+        self.cache.explain(number)
+    }
+
+    /// Drops what is known about a number; tells whether anything was.
+    #[expect(clippy::must_use_candidate, reason = "done for its effect")]
+    pub fn forget_number(&self, number: E164) -> bool {
+        self.cache.invalidate_phone(number, Reach::Remove)
+    }
+
+    /// Drops what is known about a contact and its numbers; tells how many numbers had an entry.
+    #[expect(clippy::must_use_candidate, reason = "done for its effect")]
+    pub fn forget_contact(&self, id: ContactId) -> usize {
+        self.cache.invalidate_contact(id, Reach::Remove)
+    }
+
+    /// Lets everything count as stale; it stays usable while the CRM cannot be asked.
+    pub fn expire_all(&self) {
+        self.cache.expire_all();
+    }
+
+    /// Copies what is countable into the metrics; called when they are scraped.
+    pub fn observe(&self) {
+        self.cache.observe();
+    }
+}
+
+const fn skipped(finding: Finding) -> Answer {
+    Answer { finding, freshness: Freshness::skipped() }
+}
+
+fn answer(number: &Number, served: Served) -> Answer {
+    let mut cards = served.cards.into_iter();
+    let finding = match cards.next() {
+        None => Finding::NotFound(number.clone()),
+        Some(best) => {
+            let ownership = matching::ownership(&best.numbers, number);
+            let kind = ownership.expect("the cache gives only cards that own the number").kind;
+            Finding::Found(Found { number: number.clone(), best, others: cards.collect(), kind })
+        }
+    };
+    Answer { finding, freshness: served.freshness }
+}
+
+fn failure(number: &Number, unserved: Unserved) -> LookupFailure {
+    let rejected = Freshness::without_entry(CacheStatus::Rejected, Some(Forwarded::Miss));
+    let (error, freshness) = match unserved {
+        Unserved::Failing { retry_after } => {
+            let held = Freshness { detail: Some("hold"), ..Freshness::without_entry(CacheStatus::Rejected, None) };
+            (LookupError::UpstreamUnavailable { retry_after }, held)
+        }
+        Unserved::Deadline(freshness) => (LookupError::UpstreamTimeout, freshness),
+        Unserved::Fill(error, freshness) => match error {
+            FillError::Overloaded { retry_after } => (LookupError::Overloaded { retry_after }, rejected),
+            FillError::Suspended { retry_after } => (LookupError::UpstreamUnavailable { retry_after }, rejected),
+            FillError::Overtaken => {
+                (LookupError::UpstreamUnavailable { retry_after: Duration::from_secs(1) }, freshness)
+            }
+            FillError::TimedOut => (LookupError::UpstreamTimeout, freshness),
+            FillError::Failed | FillError::Incomplete | FillError::Panicked => (LookupError::UpstreamFailed, freshness),
+        },
+    };
+    LookupFailure { error, freshness, number: number.clone() }
+}

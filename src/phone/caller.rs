@@ -127,7 +127,13 @@ mod tests {
 
     #[test]
     fn an_extension_behind_a_number_is_kept_apart() {
-        for raw in ["+14155550123x12", "415-555-0123 ext. 12", "4155550123#12", "tel:+1-415-555-0123;ext=12", "sip:+14155550123;ext=12@pbx.example"] {
+        for raw in [
+            "+14155550123x12",
+            "415-555-0123 ext. 12",
+            "4155550123#12",
+            "tel:+1-415-555-0123;ext=12",
+            "sip:+14155550123;ext=12@pbx.example",
+        ] {
             assert_eq!(number(raw, "US"), "+14155550123x12", "{raw}");
         }
     }
@@ -141,14 +147,24 @@ mod tests {
 
     #[test]
     fn withheld_numbers_are_not_read_as_vanity_numbers() {
-        for raw in ["anonymous", "Restricted", "", " ", "sip:anonymous@anonymous.invalid", "\"+14155550123\" <sip:anonymous@x>", "+266696687"] {
+        for raw in [
+            "anonymous",
+            "Restricted",
+            "",
+            " ",
+            "sip:anonymous@anonymous.invalid",
+            "\"+14155550123\" <sip:anonymous@x>",
+            "+266696687",
+        ] {
             assert_eq!(caller(raw, "US"), Ok(Caller::Withheld), "{raw}");
         }
     }
 
     #[test]
     fn up_to_six_digits_are_an_extension() {
-        for (raw, digits) in [("12", "12"), ("sip:101@pbx.example", "101"), ("*123456", "123456"), ("٤٢", "42"), ("0007", "0007")] {
+        for (raw, digits) in
+            [("12", "12"), ("sip:101@pbx.example", "101"), ("*123456", "123456"), ("٤٢", "42"), ("0007", "0007")]
+        {
             assert_eq!(caller(raw, "US"), Ok(Caller::Extension(digits.parse().unwrap())), "{raw}");
         }
     }

@@ -38,7 +38,9 @@ fn without_name(text: &str) -> &str {
 
 fn split_scheme(text: &str) -> (Scheme, &str) {
     let trimmed = text.trim_start();
-    for (name, scheme) in [("sip:", Scheme::Sip), ("sips:", Scheme::Sip), ("tel:", Scheme::Tel), ("callto:", Scheme::Tel)] {
+    for (name, scheme) in
+        [("sip:", Scheme::Sip), ("sips:", Scheme::Sip), ("tel:", Scheme::Tel), ("callto:", Scheme::Tel)]
+    {
         if let Some((start, rest)) = trimmed.split_at_checked(name.len())
             && start.eq_ignore_ascii_case(name)
         {
@@ -108,20 +110,21 @@ fn complete(number: String, parameters: &Parameters<'_>) -> Result<String, Inval
 /// RFC 3966 `global-number-digits`.
 fn is_prefix(context: &str) -> bool {
     let is_separator = |c| matches!(c, '-' | '.' | '(' | ')');
-    context.strip_prefix('+').is_some_and(|rest| {
-        digits::count(rest) > 0 && rest.chars().all(|c| c.is_ascii_digit() || is_separator(c))
-    })
+    context
+        .strip_prefix('+')
+        .is_some_and(|rest| digits::count(rest) > 0 && rest.chars().all(|c| c.is_ascii_digit() || is_separator(c)))
 }
 
 /// RFC 3966 `domainname`: labels of letters, digits and inner dashes, the last beginning with a letter.
 fn is_domain(context: &str) -> bool {
     let mut labels = context.strip_suffix('.').unwrap_or(context).rsplit('.').peekable();
     let is_top = labels.peek().is_some_and(|top| top.starts_with(|c: char| c.is_ascii_alphabetic()));
-    is_top && labels.all(|label| {
-        let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        let is_inner = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        is_inner && is_edge(label.chars().next()) && is_edge(label.chars().last())
-    })
+    is_top
+        && labels.all(|label| {
+            let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+            let is_inner = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            is_inner && is_edge(label.chars().next()) && is_edge(label.chars().last())
+        })
 }
 
 #[cfg(test)]
@@ -170,13 +173,18 @@ mod tests {
         assert_eq!(opened("tel:253-0000;phone-context=+1-650"), "+1-650253-0000");
         assert_eq!(opened("tel:253-0000;phone-context=pbx.example."), "253-0000");
         for context in ["", "64", "+", "+a", "-a.com", "a-.com", "a..b"] {
-            assert_eq!(open(&format!("tel:253-0000;phone-context={context}")), Err(InvalidPhone::NotANumber), "{context}");
+            assert_eq!(
+                open(&format!("tel:253-0000;phone-context={context}")),
+                Err(InvalidPhone::NotANumber),
+                "{context}"
+            );
         }
     }
 
     #[test]
     fn a_host_is_not_a_number() {
-        for raw in ["sip:192.168.100.200", "sip:192.168.100.200:5060;lr", "sip:[2001:db8::1]:5060", "sip:@pbx.example"] {
+        for raw in ["sip:192.168.100.200", "sip:192.168.100.200:5060;lr", "sip:[2001:db8::1]:5060", "sip:@pbx.example"]
+        {
             assert_eq!(opened(raw), "", "{raw}");
         }
     }

@@ -48,7 +48,8 @@ impl E164 {
 
 fn choose<'p>(layouts: &'p [Layout], national: &str) -> Option<&'p Layout> {
     layouts.iter().find(|layout| {
-        layout.leading_digits.as_ref().is_none_or(|leading| leading.is_match(national)) && layout.pattern.is_match(national)
+        layout.leading_digits.as_ref().is_none_or(|leading| leading.is_match(national))
+            && layout.pattern.is_match(national)
     })
 }
 
@@ -99,7 +100,10 @@ mod tests {
             ("+80012345678", "1234 5678", "+800 1234 5678"),
         ];
         for (e164, national, international) in forms {
-            assert_eq!((number(e164).national().as_str(), number(e164).international().as_str()), (national, international));
+            assert_eq!(
+                (number(e164).national().as_str(), number(e164).international().as_str()),
+                (national, international)
+            );
         }
     }
 
@@ -111,7 +115,13 @@ mod tests {
 
     #[test]
     fn shared_codes_are_told_apart() {
-        let regions = [("+14155550123", "US"), ("+16135550123", "CA"), ("+77012345678", "KZ"), ("+79161234567", "RU"), ("+441534456789", "JE")];
+        let regions = [
+            ("+14155550123", "US"),
+            ("+16135550123", "CA"),
+            ("+77012345678", "KZ"),
+            ("+79161234567", "RU"),
+            ("+441534456789", "JE"),
+        ];
         for (e164, region) in regions {
             assert_eq!(number(e164).region().map(Region::as_str), Some(region), "{e164}");
         }

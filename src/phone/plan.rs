@@ -5,8 +5,8 @@
 
 use super::Region;
 use super::pattern::Pattern;
-use phonenumber::metadata::{DATABASE, Descriptor, Format};
 use phonenumber::Metadata;
+use phonenumber::metadata::{DATABASE, Descriptor, Format};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 

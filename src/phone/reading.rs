@@ -45,7 +45,8 @@ fn meaning(written: &Written, home: &Plan) -> Result<E164, InvalidPhone> {
         (Ok(reading), Ok(_)) => reading.national == written.digits && written.digits.len() >= MIN_INTERNATIONAL,
         _ => true,
     };
-    let candidates = lost_plus.then_some(written.digits.as_str()).into_iter().chain(after_foreign_prefix(&written.digits));
+    let candidates =
+        lost_plus.then_some(written.digits.as_str()).into_iter().chain(after_foreign_prefix(&written.digits));
     candidates.filter_map(assigned_abroad).next().map_or(judged, Ok)
 }
 

@@ -30,13 +30,13 @@ impl SearchForm {
     /// Every form, in the order in which they are tried.
     pub const ALL: &'static [Self] = &[
         Self::NationalDigits,
+        Self::Equivalent,
         Self::Grouped,
         Self::Spaces,
         Self::Dashes,
         Self::Dots,
         Self::E164Digits,
         Self::Trunk,
-        Self::Equivalent,
     ];
 
     /// The form as a label.
@@ -97,7 +97,9 @@ impl E164 {
             SearchForm::Dashes => self.groups_joined_by("-"),
             SearchForm::Dots => self.groups_joined_by("."),
             SearchForm::E164Digits => self.digits(),
-            SearchForm::Trunk => format!("{}{}", plan::main_of_code(self.calling_code())?.trunk.as_ref()?, self.national_number()),
+            SearchForm::Trunk => {
+                format!("{}{}", plan::main_of_code(self.calling_code())?.trunk.as_ref()?, self.national_number())
+            }
             SearchForm::Equivalent => self.equivalents().into_iter().next()?.national_number(),
         })
     }

@@ -17,7 +17,20 @@ const MAX_EXTENSION: usize = 6;
 
 /// Words in front of an extension, lower case.
 const EXTENSION_WORDS: [&str; 14] = [
-    "x", "ext", "extn", "xtn", "extension", "extensión", "int", "доб", "добавочный", "вн", "внутр", "внутренний", "anexo", "ramal",
+    "x",
+    "ext",
+    "extn",
+    "xtn",
+    "extension",
+    "extensión",
+    "int",
+    "доб",
+    "добавочный",
+    "вн",
+    "внутр",
+    "внутренний",
+    "anexo",
+    "ramal",
 ];
 
 /// The numbers in a PHONE value, in order, each once; numbers without country code are read as in `region`. Empty if there is none to read.
@@ -79,7 +92,11 @@ fn lone_extension(piece: &str) -> Option<Extension> {
 
 fn read_piece(piece: &str, region: Region) -> Vec<Number> {
     if piece.contains(['@', '<', '%', ';']) || piece.trim_start().starts_with("tel:") {
-        return envelope::open(piece.trim()).ok().and_then(|text| reading::read(&text, region).ok()).into_iter().collect();
+        return envelope::open(piece.trim())
+            .ok()
+            .and_then(|text| reading::read(&text, region).ok())
+            .into_iter()
+            .collect();
     }
     if let Some((number, rest)) = before_remark(piece, region) {
         return [number].into_iter().chain(read_piece(rest, region)).collect();
@@ -160,14 +177,27 @@ mod tests {
 
     #[test]
     fn one_number_is_read_in_any_dress() {
-        for raw in ["+7 (999) 123-45-67", "8 999 1234567", "79991234567", " 9991234567 ", "моб. 8-999-123-45-67", "8 999 123-45-67 Анна", "8(999)1234567 (work)", "line 2: 8 999 123 45 67", "tel:+7-999-123-45-67", "8 999 123 45 67 / "] {
+        for raw in [
+            "+7 (999) 123-45-67",
+            "8 999 1234567",
+            "79991234567",
+            " 9991234567 ",
+            "моб. 8-999-123-45-67",
+            "8 999 123-45-67 Анна",
+            "8(999)1234567 (work)",
+            "line 2: 8 999 123 45 67",
+            "tel:+7-999-123-45-67",
+            "8 999 123 45 67 / ",
+        ] {
             assert_eq!(stored(raw, "RU"), ["+79991234567"], "{raw}");
         }
     }
 
     #[test]
     fn several_numbers_are_each_read() {
-        for separator in [", ", "; ", ";", " / ", "/", "\n", "\r\n", " | ", " or ", " и ", " ", "  ", " - ", ",", ", раб. "] {
+        for separator in
+            [", ", "; ", ";", " / ", "/", "\n", "\r\n", " | ", " or ", " и ", " ", "  ", " - ", ",", ", раб. "]
+        {
             let raw = format!("+7 (999) 123-45-67{separator}8 495 111 22 33");
             assert_eq!(stored(&raw, "RU"), ["+79991234567", "+74951112233"], "{separator:?}");
         }
@@ -177,7 +207,9 @@ mod tests {
 
     #[test]
     fn extensions_stay_with_their_number() {
-        for extension in [" x12", " ext. 12", ", 12", ",12", ",,12#", " доб. 12", ", доб. 12", ";ext=12", "; 12", " #12"] {
+        for extension in
+            [" x12", " ext. 12", ", 12", ",12", ",,12#", " доб. 12", ", доб. 12", ";ext=12", "; 12", " #12"]
+        {
             let raw = format!("415-555-0123{extension}, 415-555-0199");
             assert_eq!(stored(&raw, "US"), ["+14155550123x12", "+14155550199"], "{extension}");
         }

@@ -47,7 +47,18 @@ mod tests {
 
     #[test]
     fn words_in_any_dress_are_withheld() {
-        for text in ["anonymous", "Anonymous", "PRIVATE", "<Unknown>", "\"Restricted\"", "no-caller-id", "Number Unavailable", "N/A", "Аноним", "P"] {
+        for text in [
+            "anonymous",
+            "Anonymous",
+            "PRIVATE",
+            "<Unknown>",
+            "\"Restricted\"",
+            "no-caller-id",
+            "Number Unavailable",
+            "N/A",
+            "Аноним",
+            "P",
+        ] {
             assert!(is_withheld(text, text), "{text}");
         }
     }

@@ -50,9 +50,7 @@ static EXTENSION: LazyLock<Regex> = LazyLock::new(|| compile(&format!("(?i)(?:{}
 
 static VIABLE: LazyLock<Regex> = LazyLock::new(|| {
     let extension = extension_source();
-    compile(&format!(
-        r"(?i)^(?:\d{{2}}|\+*(?:[{PUNCTUATION}*]*\d){{3,}}[{PUNCTUATION}*a-z\d]*(?:{extension})?)$"
-    ))
+    compile(&format!(r"(?i)^(?:\d{{2}}|\+*(?:[{PUNCTUATION}*]*\d){{3,}}[{PUNCTUATION}*a-z\d]*(?:{extension})?)$"))
 });
 
 /// A second number after a slash: `… / x …`.
@@ -158,9 +156,27 @@ mod tests {
 
     #[test]
     fn extensions_are_kept_apart() {
-        let forms = ["x12", " x12", " ext. 12", " Ext 12", "#12", ",12", ",,12#", ";12", ";ext=12", " доб. 12", " extensión 12", " - 12#", "~12"];
+        let forms = [
+            "x12",
+            " x12",
+            " ext. 12",
+            " Ext 12",
+            "#12",
+            ",12",
+            ",,12#",
+            ";12",
+            ";ext=12",
+            " доб. 12",
+            " extensión 12",
+            " - 12#",
+            "~12",
+        ];
         for form in forms {
-            assert_eq!(taken(&format!("415 555-0123{form}")), (false, "4155550123".into(), Some("12".into())), "{form}");
+            assert_eq!(
+                taken(&format!("415 555-0123{form}")),
+                (false, "4155550123".into(), Some("12".into())),
+                "{form}"
+            );
         }
     }
 

@@ -111,7 +111,7 @@ impl<T: Default + Send + Sync + 'static> CachedList<T> {
         F: Future<Output = Result<T, CrmError>> + Send + 'static,
     {
         let now = Instant::now();
-        let load = load(Ask { class, until: now + self.settings.patience });
+        let load = load(Ask { class, ..Ask::background(self.settings.patience) });
         let (end, running) = watch::channel(());
         let list = self.clone();
         tokio::spawn(async move {

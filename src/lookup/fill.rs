@@ -1,0 +1,120 @@
+//! What a fill does: search the CRM in one form after another until somebody owns the number, then make cards.
+//!
+//! "Nobody" is said only when every search was answered in full. Anything less is an error, so that it can never be taken for an answer.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::enrich::{Enricher, Verified};
+use super::plan::Plan;
+use super::{Settings, Upstream};
+use crate::cache::{FillError, Patience, Search, Source};
+use crate::card::Card;
+use crate::contact::ContactId;
+use crate::crm::{self, Ask, CrmClient, CrmError};
+use crate::matching;
+use crate::metrics::Metrics;
+use crate::outcome::Class;
+use crate::phone::{Number, Region};
+
+/// The CRM as the cache sees it.
+#[derive(Debug)]
+pub(super) struct CrmSource {
+    client: CrmClient,
+    enricher: Enricher,
+    plan: Plan,
+    region: Region,
+    metrics: Arc<Metrics>,
+}
+
+impl CrmSource {
+    pub(super) fn new(settings: Settings, crm: Upstream, metrics: Arc<Metrics>) -> Self {
+        let Settings { region, leads, search, .. } = settings;
+        let client = crm.client.clone();
+        let enricher = Enricher { crm, leads, region };
+        Self { client, enricher, plan: Plan::new(search), region, metrics }
+    }
+
+    /// The contacts that own the number. Nobody is an empty list, and only if every search was answered in full.
+    async fn owners(&self, asked: &Number, search: &Search) -> Result<Vec<Verified>, FillError> {
+        let mut ask = ask(search.class, search.patience);
+        let mut complete = false;
+        for text in self.plan.texts(asked.e164) {
+            let Ok(query) = crm::SearchText::new(text.text) else {
+                continue; // Too short a text finds only strangers.
+            };
+            let page = self.client.search(&query, ask).await.map_err(fill_error)?;
+            let owners = matching::owners(page.contacts, asked, self.region);
+            self.metrics.verdict(matching::verdict(owners.len(), page.complete));
+            if !owners.is_empty() {
+                self.plan.found(text.form);
+                return Ok(owners);
+            }
+            if !page.complete {
+                return Err(FillError::Incomplete);
+            }
+            complete = true;
+            ask = ask.begun();
+        }
+        if complete { Ok(Vec::new()) } else { Err(FillError::Incomplete) }
+    }
+
+    async fn fill(&self, search: Search) -> Result<Vec<Card>, FillError> {
+        let asked = Number { e164: search.key, extension: None };
+        let owners = self.owners(&asked, &search).await?;
+        if owners.is_empty() {
+            return Ok(Vec::new());
+        }
+        search.early.offer(&self.enricher.at_once(&owners));
+        Ok(self.enricher.in_full(&owners, ask(search.class, search.patience).begun()).await)
+    }
+
+    async fn fetch(&self, ids: &[ContactId], patience: Patience) -> Result<Vec<Card>, FillError> {
+        let ask = ask(Class::Background, patience);
+        let contacts = self.client.contacts(ids, ask).await.map_err(fill_error)?;
+        let verified: Vec<Verified> = contacts
+            .into_iter()
+            .filter(|contact| !contact.is_deleted)
+            .map(|contact| {
+                let numbers = matching::numbers(&contact, self.region);
+                (contact, numbers)
+            })
+            .collect();
+        Ok(self.enricher.in_full(&verified, ask.begun()).await)
+    }
+}
+
+impl Source for CrmSource {
+    fn find(&self, search: Search) -> BoxFuture<'_, Result<Vec<Card>, FillError>> {
+        Box::pin(self.fill(search))
+    }
+
+    fn refetch(&self, ids: Vec<ContactId>, patience: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>> {
+        Box::pin(async move { self.fetch(&ids, patience).await })
+    }
+}
+
+const fn ask(class: Class, Patience { start_by, done_by }: Patience) -> Ask {
+    Ask { class, start_by, until: done_by }
+}
+
+/// What a failed call means for the fill.
+fn fill_error(error: CrmError) -> FillError {
+    match error {
+        CrmError::QuotaExhausted { wait } => FillError::Overloaded { retry_after: wait },
+        CrmError::Suspended { retry_after } => FillError::Suspended { retry_after },
+        // The gate keeps the pause the CRM asked for; nothing is to be remembered of this number.
+        CrmError::RateLimited { retry_after } => FillError::Suspended { retry_after: retry_after.unwrap_or_default() },
+        CrmError::Timeout => FillError::TimedOut,
+        CrmError::Connect
+        | CrmError::Blocked
+        | CrmError::Unauthorized
+        | CrmError::PaymentRequired
+        | CrmError::Forbidden
+        | CrmError::WrongHost
+        | CrmError::Rejected { .. }
+        | CrmError::Server { .. }
+        | CrmError::Malformed { .. } => FillError::Failed,
+    }
+}
