@@ -103,6 +103,16 @@ impl LeadState {
             _ => Self::Open,
         }
     }
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Won => "won",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// One lead of a contact. Only `id` and `url` are always there.

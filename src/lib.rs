@@ -8,4 +8,5 @@ pub mod matching;
 pub mod metrics;
 pub mod outcome;
 pub mod phone;
+pub mod render;
 pub mod sandbox;
