@@ -10,3 +10,5 @@ pub mod outcome;
 pub mod phone;
 pub mod render;
 pub mod sandbox;
+pub mod shutdown;
+pub mod telemetry;
