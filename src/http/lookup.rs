@@ -1,0 +1,73 @@
+//! `GET|HEAD /lookup`: one question, one answer, in the caller's own form.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, Uri};
+
+use super::Api;
+use super::auth::{authorize, needed};
+use super::error::ApiError;
+use super::negotiate::choose;
+use super::openapi::{CardBody, LookupParams, ProblemBody, Refusals};
+use super::params::{Fault, Params};
+use super::query::LookupQuery;
+use super::reply::{Refusal, Reply};
+use super::request_id::RequestId;
+use crate::lookup::{Answer, Wants};
+use crate::phone::Region;
+
+/// Who is calling?
+#[utoipa::path(
+    get, path = "/lookup", tag = "lookup",
+    params(LookupParams),
+    responses(
+        (status = 200, description = "Who it is; or why nobody, in the formats and with the parameters that make this a 200.", content(
+            (CardBody = "application/json"), (String = "text/plain"), (String = "text/html"), (String = "text/vcard"),
+            (String = "text/xml"), (String = "application/x-www-form-urlencoded"),
+        )),
+        (status = 304, description = "The caller has this card already (`If-None-Match`)."),
+        (status = 404, description = "Nobody has the number, or it was withheld.", content(
+            (CardBody = "application/json"), (String = "text/vcard"),
+        )),
+        (status = 406, description = "`Accept` takes none of the forms.", body = ProblemBody, content_type = "application/problem+json"),
+        Refusals,
+    ),
+    security((), ("bearer" = []), ("basic" = []), ("header" = []), ("query" = [])),
+)]
+pub(super) async fn lookup(
+    State(api): State<Api>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let mut params = Params::decode(uri.query().unwrap_or_default());
+    let format = match choose(&mut params, &headers) {
+        Ok(format) => format,
+        Err(error) => return error.respond(&id),
+    };
+    let permitted = authorize(api.keys(), needed(format), &headers, params.get("key"));
+    let (query, faults) = LookupQuery::read(params);
+    let reply = Reply { id: &id, format, query: &query, crm_web_url: api.crm_web_url() };
+    if let Err(error) = permitted.and_then(|()| faultless(faults)) {
+        return reply.refuse(&error.into());
+    }
+    match ask(&api, &query.phone, query.region, &query.wants).await {
+        Ok(answer) => reply.answer(&answer, &headers),
+        Err(refusal) => reply.refuse(&refusal),
+    }
+}
+
+/// Passes when nothing is wrong.
+pub(super) fn faultless(faults: Vec<Fault>) -> Result<(), ApiError> {
+    if faults.is_empty() { Ok(()) } else { Err(ApiError::InvalidParameter(faults)) }
+}
+
+/// Reads a number and asks who has it.
+pub(super) async fn ask(api: &Api, phone: &str, region: Option<Region>, wants: &Wants) -> Result<Answer, Refusal> {
+    let caller = api.reader().read(phone, region).map_err(|invalid| {
+        api.lookups().count_invalid();
+        ApiError::InvalidPhone(invalid)
+    })?;
+    Ok(api.lookups().lookup(&caller, wants).await?)
+}

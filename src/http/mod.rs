@@ -1,0 +1,190 @@
+//! The service over HTTP: one question in a query string, one answer in the form that the asking system can read.
+//!
+//! The way of a request, outside in:
+//!
+//! | file | does |
+//! |---|---|
+//! | `server`, `patience` | connections, their bounds, the drain |
+//! | `observe`, `request_id` | id, metrics, log line, panics |
+//! | `params`, `query`, `negotiate` | the query string → what is asked, and in which form the answer is wanted |
+//! | `keys`, `auth` | who may ask |
+//! | `lookup`, `batch` | the questions |
+//! | `reply`, `cache_headers`, `error` | the answers, and the only map from failures to statuses |
+//! | `admin` | the operators' listener |
+//! | `openapi` | this interface described, for programs and for people |
+//!
+//! Nothing here logs, labels or repeats in an error what a caller has sent.
+
+mod admin;
+mod auth;
+mod batch;
+mod cache_headers;
+mod error;
+mod keys;
+mod lookup;
+mod negotiate;
+mod observe;
+pub mod openapi;
+mod params;
+mod patience;
+mod query;
+mod reply;
+mod request_id;
+mod server;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use axum::{Extension, Router, middleware};
+use http::uri::PathAndQuery;
+use http::{Request, Uri};
+use tower::ServiceExt;
+
+pub use self::keys::{KeyFault, Keys, Scope};
+pub use self::server::{Drained, ServerSettings, serve};
+
+use self::admin::Admin;
+use self::error::ApiError;
+use self::request_id::RequestId;
+use crate::lookup::LookupService;
+use crate::metrics::Metrics;
+use crate::phone::CallerReader;
+use crate::shutdown::Readiness;
+
+/// What the endpoints need to know about the deployment.
+#[derive(Debug)]
+pub struct Settings {
+    /// Who may ask. No keys: everybody.
+    pub keys: Keys,
+    /// Where people open the CRM, without a slash at the end: `https://acme.kommo.com`.
+    pub crm_web_url: String,
+    /// The longest body of a batch. Default 64 KiB.
+    pub max_body_bytes: usize,
+    /// How long a body may take to arrive. Default 5 s.
+    pub body_timeout: Duration,
+}
+
+impl Settings {
+    /// The defaults, for a CRM that people open at this address.
+    #[must_use]
+    pub fn new(crm_web_url: &str) -> Self {
+        Self {
+            keys: Keys::default(),
+            crm_web_url: crm_web_url.trim_end_matches('/').to_owned(),
+            max_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The endpoints. A cheap handle: clones share everything.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+struct Parts {
+    lookups: LookupService,
+    reader: CallerReader,
+    metrics: Arc<Metrics>,
+    settings: Settings,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// The endpoints over a lookup service.
+    #[must_use]
+    pub fn new(lookups: LookupService, reader: CallerReader, metrics: Arc<Metrics>, settings: Settings) -> Self {
+        Self(Arc::new(Parts { lookups, reader, metrics, settings }))
+    }
+
+    /// The lookup listener's router.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        let routes = Router::new().merge(collect(public_routes())).with_state(self.clone());
+        self.finish(routes)
+    }
+
+    /// The admin listener's router.
+    #[must_use]
+    pub fn admin_router(&self, readiness: Readiness) -> Router {
+        let admin = Admin { api: self.clone(), readiness };
+        let guard = middleware::from_fn_with_state(admin.clone(), admin::require_admin);
+        let keyed = collect(admin::keyed_routes()).route_layer(guard);
+        self.finish(collect(admin::open_routes()).merge(keyed).with_state(admin))
+    }
+
+    /// Adds what both routers have: typed answers for what no route takes, the observer, and any number of leading slashes.
+    fn finish(&self, routes: Router) -> Router {
+        let observer = middleware::from_fn_with_state(Arc::clone(&self.0.metrics), observe::observe);
+        let routes = routes.fallback(no_such_route).method_not_allowed_fallback(method_not_allowed).layer(observer);
+        Router::new().fallback_service(routes.map_request(with_one_slash))
+    }
+
+    pub(self) fn lookups(&self) -> &LookupService {
+        &self.0.lookups
+    }
+
+    pub(self) fn reader(&self) -> &CallerReader {
+        &self.0.reader
+    }
+
+    pub(self) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(self) fn keys(&self) -> &Keys {
+        &self.0.settings.keys
+    }
+
+    pub(self) fn crm_web_url(&self) -> &str {
+        &self.0.settings.crm_web_url
+    }
+
+    pub(self) fn max_body_bytes(&self) -> usize {
+        self.0.settings.max_body_bytes
+    }
+
+    pub(self) fn body_timeout(&self) -> Duration {
+        self.0.settings.body_timeout
+    }
+}
+
+/// Every path of the lookup listener; the OpenAPI document is held against this list.
+fn public_routes() -> Vec<(&'static str, MethodRouter<Api>)> {
+    vec![
+        ("/lookup", get(lookup::lookup).post(batch::batch)),
+        ("/openapi.json", get(openapi::document)),
+        ("/docs", get(openapi::page)),
+    ]
+}
+
+fn collect<S: Clone + Send + Sync + 'static>(routes: Vec<(&'static str, MethodRouter<S>)>) -> Router<S> {
+    routes.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+}
+
+async fn no_such_route(Extension(id): Extension<RequestId>) -> Response {
+    ApiError::NoSuchRoute.respond(&id)
+}
+
+async fn method_not_allowed(Extension(id): Extension<RequestId>) -> Response {
+    ApiError::MethodNotAllowed.respond(&id)
+}
+
+/// `//lookup` is `/lookup`: FreePBX puts a slash of its own before a configured path. A redirect would be shown as a caller's name.
+fn with_one_slash<B>(mut request: Request<B>) -> Request<B> {
+    if request.uri().path().starts_with("//") {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        let doubled = parts.path_and_query.as_ref().map_or("", PathAndQuery::as_str);
+        let single = format!("/{}", doubled.trim_start_matches('/'));
+        parts.path_and_query = single.parse().ok();
+        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    }
+    request
+}
