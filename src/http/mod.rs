@@ -188,3 +188,6 @@ fn with_one_slash<B>(mut request: Request<B>) -> Request<B> {
     }
     request
 }
+
+#[cfg(test)]
+mod tests;

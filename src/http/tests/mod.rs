@@ -1,0 +1,92 @@
+//! The routers from outside, without sockets: one request in, one response out.
+
+mod admin;
+mod auth;
+mod batch;
+mod errors;
+mod forms;
+mod interface;
+mod observation;
+mod service;
+
+use axum::body::Body;
+use axum::response::Response;
+use axum::{Router, http::request::Builder};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::{Api, Keys, Settings};
+use service::{FAILING, KNOWN, UNKNOWN, lookups, reader};
+
+/// A router, asked in-process.
+struct Client(Router);
+
+/// A response, read to its end.
+struct Got {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Client {
+    /// Without keys.
+    fn open() -> Self {
+        Self(api("").router())
+    }
+
+    fn with_keys(keys: &str) -> Self {
+        Self(api(keys).router())
+    }
+
+    async fn send(&self, request: Builder, body: impl Into<Body>) -> Got {
+        let response = self.0.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        Got::read(response).await
+    }
+
+    async fn get(&self, path: &str) -> Got {
+        self.send(Request::get(path), "").await
+    }
+
+    /// GET with one header.
+    async fn get_with(&self, path: &str, name: &str, value: &str) -> Got {
+        self.send(Request::get(path).header(name, value), "").await
+    }
+
+    async fn post(&self, path: &str, body: impl Into<Body>) -> Got {
+        self.send(Request::post(path), body).await
+    }
+}
+
+impl Got {
+    async fn read(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Self { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        self.json()["code"].as_str().unwrap().to_owned()
+    }
+}
+
+fn api(keys: &str) -> Api {
+    let settings = Settings { keys: Keys::parse(keys).unwrap(), ..Settings::new("https://acme.kommo.com/") };
+    let metrics = std::sync::Arc::default();
+    Api::new(lookups(&metrics), reader(), metrics, settings)
+}
+
+/// A number as it stands in a query string.
+fn asking(number: &str) -> String {
+    format!("/lookup?phone={}", number.replace('+', "%2B"))
+}
