@@ -1,8 +1,12 @@
 //! Who is calling?
+pub mod app;
 pub mod cache;
 pub mod card;
+pub mod cli;
+pub mod config;
 pub mod contact;
 pub mod crm;
+pub mod http;
 pub mod lookup;
 pub mod matching;
 pub mod metrics;

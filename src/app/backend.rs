@@ -1,0 +1,44 @@
+//! Everything behind the endpoints: from the wire to the CRM up to the lookup service. The commands that need no listener use it alone.
+
+use std::sync::Arc;
+
+use crate::config;
+use crate::crm::dictionary::Dictionaries;
+use crate::crm::gate::Gate;
+use crate::crm::http::{HttpTransport, SetupError};
+use crate::crm::{CrmClient, WebLinks};
+use crate::lookup::{LookupService, Upstream};
+use crate::metrics::Metrics;
+
+/// The components behind the endpoints. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Every metric of the process.
+    pub metrics: Arc<Metrics>,
+    /// What every call to the CRM has to pass.
+    pub gate: Arc<Gate>,
+    /// The CRM.
+    pub crm: CrmClient,
+    /// The names behind its ids.
+    pub names: Dictionaries,
+    /// Who is calling?
+    pub lookups: LookupService,
+}
+
+impl Backend {
+    /// Puts them together. Must be called inside a tokio runtime. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When there can be no connection to the CRM.
+    pub fn new(settings: config::Backend) -> Result<Self, SetupError> {
+        let metrics = Arc::new(Metrics::new());
+        let transport = Arc::new(HttpTransport::new(settings.transport)?);
+        let gate = Arc::new(Gate::new(settings.gate, Arc::clone(&metrics)));
+        let crm = CrmClient::new(settings.client, transport, Arc::clone(&gate), Arc::clone(&metrics));
+        let names = Dictionaries::new(crm.clone(), settings.names);
+        let links = WebLinks::new(&settings.web_url);
+        let upstream = Upstream { client: crm.clone(), names: names.clone(), links };
+        let lookups = LookupService::new(settings.lookup, settings.cache, upstream, Arc::clone(&metrics));
+        Ok(Self { metrics, gate, crm, names, lookups })
+    }
+}

@@ -1,0 +1,190 @@
+//! The composition root: the one place that knows every component and puts them together.
+//!
+//! [`App::build`] takes both addresses before it starts anything, so that a port in use is an error and not a half-started service;
+//! [`App::run`] serves until a future says stop, and drains. Production, demo and tests take this same path: tests listen on port 0 and
+//! ask [`App::lookup_address`].
+
+mod backend;
+mod build;
+mod first_contact;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use backend::Backend;
+pub use build::{REVISION, VERSION, version};
+
+use crate::config::Config;
+use crate::crm::CrmClient;
+use crate::crm::dictionary::Dictionaries;
+use crate::crm::gate::{BreakerState, Gate};
+use crate::crm::http::SetupError;
+use crate::http::{Api, Drained, ServerSettings, serve};
+use crate::phone::{self, CallerReader, Region};
+use crate::shutdown::{Health, Latch, Readiness, drain};
+
+/// How many raw spellings of numbers are remembered: a busy switchboard's callers of a day, in a few megabytes.
+const REMEMBERED_TEXTS: u64 = 20_000;
+
+/// Why the service cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// An address is in use, or not ours.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The CRM cannot be reached even in principle.
+    #[error(transparent)]
+    Crm(#[from] SetupError),
+}
+
+/// The whole service, listening but not yet answering.
+#[derive(Debug)]
+pub struct App {
+    lookup: Listener,
+    admin: Listener,
+    api: Api,
+    crm: CrmClient,
+    names: Dictionaries,
+    region: Region,
+    readiness: Readiness,
+    server: ServerSettings,
+    drain_delay: Duration,
+}
+
+#[derive(Debug)]
+struct Listener {
+    name: &'static str,
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl App {
+    /// Takes the addresses and puts the components together. Connections wait in the kernel until [`App::run`].
+    ///
+    /// # Errors
+    /// [`BuildError`]; nothing is left running then.
+    pub async fn build(config: Config) -> Result<Self, BuildError> {
+        let (lookup, admin) =
+            (Listener::bind("lookup", config.listen).await?, Listener::bind("admin", config.admin_listen).await?);
+        let region = config.backend.lookup.region;
+        let backend = Backend::new(config.backend)?;
+        backend.metrics.describe_process(VERSION, REVISION.unwrap_or("unknown"));
+        let reader = CallerReader::new(REMEMBERED_TEXTS);
+        let api = Api::new(backend.lookups.clone(), reader, Arc::clone(&backend.metrics), config.http);
+        let readiness = Readiness::new();
+        let gate = Arc::clone(&backend.gate);
+        readiness.check("crm", move || crm_health(&gate));
+        Ok(Self {
+            lookup,
+            admin,
+            api,
+            crm: backend.crm,
+            names: backend.names,
+            region,
+            readiness,
+            server: config.server,
+            drain_delay: config.drain_delay,
+        })
+    }
+
+    /// Where lookups are answered.
+    #[must_use]
+    pub const fn lookup_address(&self) -> SocketAddr {
+        self.lookup.address
+    }
+
+    /// Where probes, metrics and cache administration are.
+    #[must_use]
+    pub const fn admin_address(&self) -> SocketAddr {
+        self.admin.address
+    }
+
+    /// Serves until `shutdown` is over, then answers who is still waiting.
+    ///
+    /// # Panics
+    /// If a listener's task did.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
+        let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let (parser, listeners) = (self.readiness.latch("parser"), self.readiness.latch("listeners"));
+        let credentials = self.readiness.latch("credentials");
+        let (readiness, delay) = (self.readiness, self.drain_delay);
+        let mut lookup = start(self.lookup, self.api.router(), &self.server, &stop);
+        let mut admin = start(self.admin, self.api.admin_router(readiness.clone()), &self.server, &stop_admin);
+        listeners.open();
+        tokio::task::spawn_blocking(|| warm(parser));
+        tokio::spawn(first_contact::make(self.crm, self.names, self.region, credentials));
+        tokio::select! {
+            () = shutdown => {}
+            ended = &mut lookup => return finished(ended),
+            ended = &mut admin => return finished(ended),
+        }
+        let drained = finished(drain(&readiness, delay, &stop, lookup).await);
+        match drained {
+            Drained::Complete => tracing::info!("every request in flight was answered"),
+            Drained::Cut { connections } => {
+                tracing::warn!(connections, "the drain deadline passed with requests in flight")
+            }
+        }
+        // Probes and the last scrape are answered until the callers have been.
+        stop_admin.cancel();
+        finished(admin.await);
+        drained
+    }
+}
+
+impl Listener {
+    async fn bind(name: &'static str, address: SocketAddr) -> Result<Self, BuildError> {
+        let taken = async {
+            let socket = TcpListener::bind(address).await?;
+            Ok(Self { name, address: socket.local_addr()?, socket })
+        };
+        taken.await.map_err(|source| BuildError::Listen { address, source })
+    }
+}
+
+/// Serves in a task of its own, until the token is cancelled and the last request is answered.
+fn start(
+    listener: Listener,
+    router: Router,
+    settings: &ServerSettings,
+    stop: &CancellationToken,
+) -> JoinHandle<Drained> {
+    tracing::info!(listener = listener.name, address = %listener.address, "listening");
+    let (settings, stop) = (settings.clone(), stop.clone());
+    tokio::spawn(async move { serve(listener.socket, router, &settings, stop.cancelled()).await })
+}
+
+/// A listener's task ends by itself only when it panics, and then there is no service left.
+fn finished(ended: Result<Drained, JoinError>) -> Drained {
+    ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// The first number costs a hundred times what the others do; no caller should pay for it.
+fn warm(parser: Latch) {
+    phone::warm();
+    parser.open();
+}
+
+/// A CRM that is down makes nobody unready: we serve what we have. Credentials it refused from the start do, so that a rollout stops.
+fn crm_health(gate: &Gate) -> Health {
+    if gate.credentials_refused() {
+        return Health::Unready("the CRM refused the credentials".to_owned());
+    }
+    match gate.state().breaker {
+        BreakerState::Closed => Health::Ok(String::new()),
+        state => Health::Degraded(format!("calls to the CRM are suspended: {state:?}")),
+    }
+}

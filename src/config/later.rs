@@ -1,0 +1,48 @@
+//! Variables whose feature is promised but not built: read, judged and refused, so that nobody believes they work.
+
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::reader::Reader;
+use super::variable::{Variable, variables};
+
+variables! { "Not in this version":
+    /// The shared second level for several replicas: redis://… or rediss://…
+    SHARED_URL = secret "CALLCARD_SHARED_URL" as "URL";
+    /// `mirror`: keep the whole contact base locally
+    DIRECTORY = "CALLCARD_DIRECTORY" as "off|mirror" or "off";
+    /// Where the mirror's snapshot lives
+    DIRECTORY_PATH = "CALLCARD_DIRECTORY_PATH" as "PATH";
+    /// Enables `POST /hooks/kommo/{secret}`
+    WEBHOOK_SECRET = secret "CALLCARD_WEBHOOK_SECRET" as "SECRET";
+}
+
+/// Each of them that is used becomes a fault.
+pub(super) fn refuse(reader: &mut Reader<'_>) {
+    refuse_shared(reader);
+    if let Some(Some(_)) = reader.secret(&WEBHOOK_SECRET) {
+        not_yet(reader, &WEBHOOK_SECRET);
+    }
+    if reader.choice(&DIRECTORY, &[("off", false), ("mirror", true)]) == Some(true) {
+        not_yet(reader, &DIRECTORY);
+    }
+    if let Some(Some(_)) = reader.optional(&DIRECTORY_PATH, |text| Ok::<_, String>(PathBuf::from(text))) {
+        not_yet(reader, &DIRECTORY_PATH);
+    }
+}
+
+fn refuse_shared(reader: &mut Reader<'_>) {
+    let Some(Some(text)) = reader.secret(&SHARED_URL) else { return };
+    let url = Url::parse(text.expose_secret());
+    if url.is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host()) {
+        not_yet(reader, &SHARED_URL);
+    } else {
+        reader.fault::<()>(&SHARED_URL, "is neither redis:// nor rediss:// with a host");
+    }
+}
+
+fn not_yet(reader: &mut Reader<'_>, variable: &Variable) {
+    reader.fault::<()>(variable, "is not in this version; leave it out");
+}
