@@ -185,6 +185,13 @@ fn crm_health(gate: &Gate) -> Health {
     }
     match gate.state().breaker {
         BreakerState::Closed => Health::Ok(String::new()),
-        state => Health::Degraded(format!("calls to the CRM are suspended: {state:?}")),
+        BreakerState::Open { reason, retry_after } => Health::Degraded(format!(
+            "calls to the CRM are suspended for {} s: {}",
+            retry_after.as_secs_f64().ceil(),
+            reason.as_str()
+        )),
+        BreakerState::HalfOpen { reason } => {
+            Health::Degraded(format!("calls to the CRM are about to be tried again after: {}", reason.as_str()))
+        }
     }
 }

@@ -54,7 +54,7 @@ impl Listen {
         Some(Self {
             lookup: lookup?,
             admin: admin?,
-            keys: parse_keys(reader, keys?)?,
+            keys: parse_keys(reader, keys?.as_ref())?,
             drain_delay: delay?,
             drain_timeout: timeout?,
         })
@@ -92,8 +92,8 @@ fn read_keys(reader: &mut Reader<'_>, lookup: Option<SocketAddr>) -> Option<Opti
 }
 
 /// Each entry that is wrong is a fault of its own; none of them repeats any part of it.
-fn parse_keys(reader: &mut Reader<'_>, keys: Option<SecretString>) -> Option<Keys> {
-    let text = keys.as_ref().map_or("", |keys| keys.expose_secret());
+fn parse_keys(reader: &mut Reader<'_>, keys: Option<&SecretString>) -> Option<Keys> {
+    let text = keys.map_or("", |keys| keys.expose_secret());
     match Keys::parse(text) {
         // Nothing but commas would otherwise answer everybody.
         Ok(parsed) if parsed.is_empty() && keys.is_some() => reader.fault(&API_KEYS, "holds no key"),

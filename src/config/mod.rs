@@ -66,7 +66,7 @@ impl Config {
             admin_listen: admin,
             drain_delay,
             server: http::ServerSettings { drain_timeout, ..http::ServerSettings::default() },
-            http: http::Settings { keys, ..http::Settings::new(backend.web_url.as_str()) },
+            http: http::Settings { keys, ..http::Settings::new(backend.lookup.region, backend.web_url.as_str()) },
             backend,
             telemetry,
             warnings,
