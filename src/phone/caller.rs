@@ -62,16 +62,25 @@ fn read(raw: &str, region: Region) -> Outcome {
     if let Some(extension) = extension(&text) {
         return Ok(Caller::Extension(extension));
     }
-    if let Some(number) = spaced_plus(&text).and_then(|text| reading::read(&text, region).ok()) {
-        return Ok(Caller::Number(number));
-    }
-    reading::read(&text, region).map(Caller::Number)
+    number(&text, region).map(Caller::Number)
 }
 
-/// A plus that a query string has turned into a space, turned back.
-fn spaced_plus(text: &str) -> Option<String> {
-    let rest = text.strip_prefix(' ')?.trim_start();
-    rest.starts_with(|c: char| c.is_ascii_digit()).then(|| format!("+{rest}"))
+/// A query string turns a plus into a space, so a leading space is one. But people type spaces, too: where there is punctuation among the
+/// digits, the reading that somebody can have goes first.
+fn number(text: &str, region: Region) -> Result<Number, InvalidPhone> {
+    let plain = reading::read(text, region);
+    let Some(rest) =
+        text.strip_prefix(' ').map(str::trim).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    else {
+        return plain;
+    };
+    let Ok(plus) = reading::read(&format!("+{rest}"), region) else { return plain };
+    let is_assigned = |number: &Number| reading::is_assigned(number.e164);
+    let is_typed = digits::count(rest) < rest.len();
+    match plain {
+        Ok(plain) if is_typed && is_assigned(&plain) && !is_assigned(&plus) => Ok(plain),
+        _ => Ok(plus),
+    }
 }
 
 /// One to six digits, and nothing but punctuation around them.
@@ -143,6 +152,8 @@ mod tests {
         assert_eq!(number(" 79161234567", "US"), "+79161234567");
         assert_eq!(number(" (415) 555-0123", "US"), "+14155550123");
         assert_eq!(number(" 0161 496 0000", "GB"), "+441614960000");
+        assert_eq!(number("  91 492 71 92", "UZ"), "+998914927192");
+        assert_eq!(number(" 7 (916) 123-45-67", "US"), "+79161234567");
     }
 
     #[test]

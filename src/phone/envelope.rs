@@ -18,8 +18,8 @@ pub(super) fn open(raw: &str) -> Result<Cow<'_, str>, InvalidPhone> {
     let raw = percent_decode_str(raw).decode_utf8().unwrap_or(Cow::Borrowed(raw));
     let address = without_name(&raw);
     let (scheme, address) = split_scheme(address);
-    let user = user(address, scheme);
-    let (number, parameters) = split_parameters(user);
+    let is_uri = scheme != Scheme::None || address.contains('@');
+    let (number, parameters) = split_parameters(user(address, scheme), is_uri);
     complete(number, &parameters).map(Cow::Owned)
 }
 
@@ -44,10 +44,19 @@ fn split_scheme(text: &str) -> (Scheme, &str) {
         if let Some((start, rest)) = trimmed.split_at_checked(name.len())
             && start.eq_ignore_ascii_case(name)
         {
-            return (scheme, rest);
+            return if scheme == Scheme::Tel && is_label(start, rest) {
+                (Scheme::None, rest.trim_start())
+            } else {
+                (scheme, rest)
+            };
         }
     }
     (Scheme::None, text)
+}
+
+/// `Tel: 415 555 0123` was typed by somebody; `tel: 14155550123` was sent, and the space was a plus.
+fn is_label(name: &str, rest: &str) -> bool {
+    rest.starts_with(' ') && (name.starts_with('T') || rest.trim().contains(' '))
 }
 
 /// The part before the host. A SIP URI without one is taken for a number if it is not an address.
@@ -76,7 +85,7 @@ struct Parameters<'t> {
     context: Option<&'t str>,
 }
 
-fn split_parameters(user: &str) -> (String, Parameters<'_>) {
+fn split_parameters(user: &str, is_uri: bool) -> (String, Parameters<'_>) {
     let mut parts = user.split(';');
     let mut number = parts.next().unwrap_or_default().to_owned();
     let mut parameters = Parameters::default();
@@ -85,7 +94,7 @@ fn split_parameters(user: &str) -> (String, Parameters<'_>) {
             Some((name, value)) if name.eq_ignore_ascii_case("ext") => parameters.extension = Some(value),
             Some((name, value)) if name.eq_ignore_ascii_case("phone-context") => parameters.context = Some(value),
             Some(_) => {}
-            None if part.starts_with(|c: char| c.is_ascii_alphabetic()) => {}
+            None if is_uri && part.starts_with(|c: char| c.is_ascii_alphabetic()) => {}
             None => number.extend([";", part]),
         }
     }
@@ -179,6 +188,13 @@ mod tests {
                 "{context}"
             );
         }
+    }
+
+    #[test]
+    fn a_typed_label_is_no_scheme() {
+        assert_eq!(opened("Tel: 4155550123"), "4155550123");
+        assert_eq!(opened("tel: 415 555 0123"), "415 555 0123");
+        assert_eq!(opened("tel: 14155550123"), " 14155550123");
     }
 
     #[test]

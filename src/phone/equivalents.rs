@@ -11,6 +11,7 @@ const ARGENTINA: u16 = 54;
 
 impl E164 {
     /// The other numbers under which a call from this phone may arrive, or its owner may have been stored.
+    #[must_use]
     pub fn equivalents(self) -> impl IntoIterator<Item = Self> + use<> {
         let (code, national) = self.parts();
         let other = match code {

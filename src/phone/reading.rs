@@ -54,10 +54,11 @@ fn after_foreign_prefix(digits: &str) -> impl Iterator<Item = &str> {
     FOREIGN_PREFIXES.iter().filter_map(|prefix| digits.strip_prefix(prefix))
 }
 
-/// The number that `digits` are with a plus in front, if somebody can have it.
+/// The number that `digits` are with a plus in front, if somebody in some country can have it.
 fn assigned_abroad(digits: &str) -> Option<E164> {
     let (code, national) = calling_code::split(digits)?;
-    let national = without_trunk(national, plan::main_of_code(code)?).into_owned();
+    let plan = plan::main_of_code(code).filter(|plan| plan.region.is_some())?;
+    let national = without_trunk(national, plan).into_owned();
     let number = Reading { code, national }.possible().ok()?;
     is_assigned(number).then_some(number)
 }
@@ -78,12 +79,12 @@ impl Reading {
             }
             found => found?,
         };
-        let (code, national) = found.unwrap_or((home.code, &written.digits));
+        let plan = found.as_ref().map_or(Some(home), |(code, _)| plan::main_of_code(*code));
+        let (code, national) = found.unwrap_or((home.code, Cow::Borrowed(&written.digits)));
         if national.len() < 2 {
             return Err(InvalidPhone::TooShort);
         }
-        let plan = if found.is_some() { plan::main_of_code(code) } else { Some(home) };
-        let national = plan.map_or(Cow::Borrowed(national), |plan| without_trunk(national, plan));
+        let national = plan.map_or_else(|| national.clone(), |plan| without_trunk(&national, plan));
         match national.len() {
             0..2 => Err(InvalidPhone::TooShort),
             2..=MAX_NATIONAL => Ok(Self { code, national: national.into_owned() }),
@@ -107,7 +108,11 @@ impl Reading {
 }
 
 /// The calling code at the front of `digits`, and the rest; nothing if they are a national number.
-fn international<'d>(digits: &'d str, has_plus: bool, home: &Plan) -> Result<Option<(u16, &'d str)>, InvalidPhone> {
+fn international<'d>(
+    digits: &'d str,
+    has_plus: bool,
+    home: &Plan,
+) -> Result<Option<(u16, Cow<'d, str>)>, InvalidPhone> {
     if digits.is_empty() {
         return Ok(None);
     }
@@ -116,7 +121,8 @@ fn international<'d>(digits: &'d str, has_plus: bool, home: &Plan) -> Result<Opt
     if full.len() <= 2 {
         return Err(InvalidPhone::TooShort);
     }
-    calling_code::split(full).map(Some).ok_or(InvalidPhone::InvalidCountryCode)
+    let (code, national) = calling_code::split(full).ok_or(InvalidPhone::InvalidCountryCode)?;
+    Ok(Some((code, Cow::Borrowed(national))))
 }
 
 fn after_international_prefix<'d>(digits: &'d str, home: &Plan) -> Option<&'d str> {
@@ -126,12 +132,12 @@ fn after_international_prefix<'d>(digits: &'d str, home: &Plan) -> Option<&'d st
 }
 
 /// The home country's code without a plus is taken for one if the digits are a number without it and not with it, or too long with it.
-fn after_own_code<'d>(digits: &'d str, home: &Plan) -> Option<(u16, &'d str)> {
+fn after_own_code<'d>(digits: &'d str, home: &Plan) -> Option<(u16, Cow<'d, str>)> {
     let rest = digits.strip_prefix(&home.code.to_string())?;
-    let potential = strip_trunk(rest, home).unwrap_or(Cow::Borrowed(rest));
+    let national = strip_trunk(rest, home).unwrap_or(Cow::Borrowed(rest));
     let pattern = &home.general.pattern;
-    let is_better = !pattern.is_match(digits) && pattern.is_match(&potential);
-    (is_better || home.fit(digits) == Fit::TooLong).then_some((home.code, rest))
+    let is_better = !pattern.is_match(digits) && pattern.is_match(&national);
+    (is_better || home.fit(digits) == Fit::TooLong).then_some((home.code, national))
 }
 
 /// `national` without national prefix, unless that leaves too little.
@@ -203,7 +209,7 @@ mod tests {
     #[test]
     fn an_unassigned_national_number_stays_in_its_country() {
         assert_eq!(number("8 200 123 45 67", "RU"), ok("+72001234567"));
-        assert_eq!(number("1 115 555 0123", "US"), ok("+11155550123"));
+        assert_eq!(number("1 515 000 0123", "US"), ok("+15150000123"));
     }
 
     #[test]
