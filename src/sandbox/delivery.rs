@@ -2,6 +2,7 @@
 //!
 //! Destinations are plain `http://` addresses; anything else counts as unreachable.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +30,8 @@ pub(super) fn dispatch(sandbox: &Sandbox, notices: Vec<Notice>) {
     for notice in notices {
         let body = notice.body(&settings.subdomain);
         let copies = if settings.webhooks.duplicate { 2 } else { 1 };
-        for (subscription, destination) in sandbox.hooks().interested(&notice) {
+        let interested = sandbox.hooks().interested(&notice);
+        for (subscription, destination) in interested {
             let webhook = Webhook { destination, body: body.clone() };
             for _ in 0..copies {
                 let number = sandbox.hooks().count(&webhook, settings.webhooks.deliver);
@@ -47,6 +49,9 @@ async fn deliver(sandbox: Sandbox, subscription: u64, webhook: Webhook, number: 
         sleep(late).await;
     }
     for tries in 0..=PAUSES.len() {
+        if !sandbox.hooks().is_enabled(subscription) {
+            return;
+        }
         let status = timeout(settings.timeout, post(&webhook)).await.ok().flatten();
         if status.is_some_and(|status| (100..300).contains(&status)) {
             return;
@@ -78,10 +83,13 @@ async fn post(webhook: &Webhook) -> Option<u16> {
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(webhook.body.clone())))
         .ok()?;
-    tokio::select! {
-        answer = sender.send_request(request) => Some(answer.ok()?.status().as_u16()),
-        _ = connection => None,
-    }
+    let mut answer = pin!(sender.send_request(request));
+    // Whoever answers may hang up at once, so an ended connection may have brought the answer.
+    let answer = tokio::select! {
+        answer = &mut answer => answer,
+        _ = connection => answer.await,
+    };
+    Some(answer.ok()?.status().as_u16())
 }
 
 impl Hooks {
@@ -102,6 +110,11 @@ impl Hooks {
         }
         self.sent += 1;
         self.sent
+    }
+
+    /// Whether the subscription is there and not disabled.
+    fn is_enabled(&self, subscription: u64) -> bool {
+        self.subscriptions.iter().any(|hook| hook.id == subscription && !hook.disabled)
     }
 
     /// Notes an invalid answer; says whether the subscription is over.

@@ -5,4 +5,5 @@ mod cache_lifetimes;
 mod coalescing;
 mod invalidation;
 mod model;
+mod sandbox;
 mod schedules;
