@@ -225,6 +225,23 @@ impl World {
         Ok(())
     }
 
+    /// Takes an incoming lead into the pipeline. Webhooks tell it as the end of something unsorted.
+    pub(super) fn accept_lead(&mut self, id: u64, at: Moment) -> Result<(), NoSuchRecord> {
+        let old = self.live_lead(id)?;
+        if old.status != office::INCOMING {
+            return Err(NoSuchRecord { kind: "incoming lead", id });
+        }
+        let kept = self.keep_lead(Lead { status: office::FIRST_CONTACT, updated_at: at.unix, ..old });
+        self.note("lead_status_changed", "lead", id, at);
+        for contact in &kept.contacts {
+            if let Ok(person) = self.live_contact(*contact) {
+                self.keep_contact(*contact, Some(Contact { is_unsorted: false, ..person }), at);
+            }
+        }
+        self.notices.push(Notice::Accepted { lead: kept });
+        Ok(())
+    }
+
     /// Moves a lead to the recycle bin; its id stays among its contacts' leads.
     pub(super) fn delete_lead(&mut self, id: u64, at: Moment) -> Result<(), NoSuchRecord> {
         let lead = Lead { is_deleted: true, updated_at: at.unix, ..self.live_lead(id)? };

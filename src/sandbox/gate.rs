@@ -1,21 +1,23 @@
 //! What every request to the API passes: the call log, the block, the quota, faults, and the token.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep};
 
 use super::Sandbox;
 use super::calls::Call;
 use super::endpoint::Endpoint;
-use super::fault::Fault;
+use super::fault::{Fault, ParseFaultError};
 use super::limit::Admission;
 use super::problem::{self, Refusal};
 use super::serve::Client;
+use super::settings::LimitAnswer;
 use super::tokens::{self, Viewer};
 use super::trouble;
 
@@ -43,15 +45,22 @@ pub(super) async fn gate(State(sandbox): State<Sandbox>, request: Request, next:
 async fn pass(sandbox: &Sandbox, endpoint: Endpoint, now: Instant, request: Request, next: Next) -> Response {
     match sandbox.admit(address(&request), now) {
         Admission::Blocked => return problem::blocked(),
-        Admission::Limited(wait) => return problem::rate_limited(wait, false),
+        Admission::Limited(wait) => return over_quota(sandbox.settings().limit_answer, wait),
         Admission::Admitted => {}
     }
-    let fault = fault_of(sandbox, endpoint, &request);
+    let fault = match own_fault(request.headers()) {
+        Some(Err(error)) => return (StatusCode::BAD_REQUEST, format!("{FAULT_HEADER}: {error}\n")).into_response(),
+        Some(Ok(fault)) => Some(fault),
+        None => fault_by_rule(sandbox, endpoint, &request),
+    };
     if let Some(answer) = fault.as_ref().and_then(trouble::answer_instead) {
         return answer;
     }
     let response = authorize_and_run(sandbox, endpoint, request, next).await;
-    sleep(sandbox.settings().latency).await;
+    let latency = sandbox.settings().latency;
+    if !latency.is_zero() {
+        sleep(latency).await;
+    }
     trouble::spoil(fault, response).await
 }
 
@@ -60,11 +69,24 @@ fn address(request: &Request) -> IpAddr {
     client.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |ConnectInfo(Client(address))| *address)
 }
 
-fn fault_of(sandbox: &Sandbox, endpoint: Endpoint, request: &Request) -> Option<Fault> {
-    let asked_for = request.headers().get(FAULT_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+fn over_quota(answer: LimitAnswer, wait: Duration) -> Response {
+    match answer {
+        LimitAnswer::Json => problem::rate_limited(wait, false),
+        LimitAnswer::JsonWithHeader => problem::rate_limited(wait, true),
+        LimitAnswer::Html => problem::html(429, "Too Many Requests"),
+    }
+}
+
+/// The fault that a request brings along, if what it brings can be read.
+fn own_fault(headers: &HeaderMap) -> Option<Result<Fault, ParseFaultError>> {
+    let text = headers.get(FAULT_HEADER)?;
+    Some(String::from_utf8_lossy(text.as_bytes()).parse())
+}
+
+fn fault_by_rule(sandbox: &Sandbox, endpoint: Endpoint, request: &Request) -> Option<Fault> {
     let query = request.uri().query().unwrap_or_default();
     let decoded = percent_encoding::percent_decode_str(query).decode_utf8_lossy();
-    asked_for.or_else(|| sandbox.faults().strike(endpoint, &decoded))
+    sandbox.faults().strike(endpoint, &decoded)
 }
 
 async fn authorize_and_run(sandbox: &Sandbox, endpoint: Endpoint, mut request: Request, next: Next) -> Response {

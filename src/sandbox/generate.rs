@@ -109,7 +109,7 @@ impl Generator {
     fn give_numbers(&self, contact: &mut Contact, index: u64, rng: &mut fastrand::Rng) {
         let (home, count) = (self.home, COUNTRIES.len() as u64);
         // Half of the people live at home, the others anywhere; either way a country's serial numbers are used once.
-        let at_home = index % 2 == 0 && home < COUNTRIES.len();
+        let at_home = index.is_multiple_of(2) && home < COUNTRIES.len();
         let which = if at_home { home } else { usize::try_from(index / 2 % count).expect("below the count") };
         let serial = if at_home { index / 2 } else { country::ABROAD + index / 2 / count };
         let country = &COUNTRIES[which];

@@ -23,6 +23,8 @@ pub(super) enum Notice {
         /// Pipeline and stage before, if they changed.
         old_stage: Option<(u64, u64)>,
     },
+    /// An incoming lead was taken into the pipeline: told as the deletion of something unsorted.
+    Accepted { lead: Arc<Lead> },
     /// Companies are told of under `contacts`, with a type of their own.
     Company { action: &'static str, company: Arc<Company> },
 }
@@ -49,6 +51,7 @@ impl Notice {
             Self::Contact { action, .. } => vec![format!("{action}_contact")],
             Self::Lead { action: "status", .. } => vec!["status_lead".to_owned(), "update_lead".to_owned()],
             Self::Lead { action, .. } => vec![format!("{action}_lead")],
+            Self::Accepted { .. } => vec!["add_lead".to_owned(), "update_lead".to_owned()],
             Self::Company { action, .. } => vec![format!("{action}_company")],
         }
     }
@@ -58,6 +61,7 @@ impl Notice {
         let (group, action) = match self {
             Self::Contact { action, .. } | Self::Company { action, .. } => ("contacts", action),
             Self::Lead { action, .. } => ("leads", action),
+            Self::Accepted { .. } => ("unsorted", &"delete"),
         };
         let prefix = format!("{group}[{action}][0]");
         let mut form = Form { prefix, out: form_urlencoded::Serializer::new(String::new()) };
@@ -65,6 +69,7 @@ impl Notice {
             Self::Contact { action, contact, old_owner } => put_contact(&mut form, action, contact, *old_owner),
             Self::Lead { action, lead, old_stage } => put_lead(&mut form, action, lead, *old_stage),
             Self::Company { company, .. } => put_company(&mut form, company),
+            Self::Accepted { lead } => put_accepted(&mut form, lead),
         }
         form.prefix = "account".to_owned();
         form.put("[id]", ACCOUNT_ID);
@@ -129,6 +134,16 @@ fn put_fields(form: &mut Form, fields: &[Field]) {
             form.put(&format!("{at}[values][{place}][value]"), text);
             entry.enum_id.into_iter().for_each(|id| form.put(&format!("{at}[values][{place}][enum]"), id));
         }
+    }
+}
+
+fn put_accepted(form: &mut Form, lead: &Lead) {
+    form.put("[uid]", format_args!("sandbox{:032x}", lead.id));
+    form.put("[action]", "accept");
+    form.put("[created_at]", lead.updated_at);
+    form.put("[accept_result][leads][0]", lead.id);
+    for (place, contact) in lead.contacts.iter().enumerate() {
+        form.put(&format!("[accept_result][contacts][{place}]"), contact);
     }
 }
 

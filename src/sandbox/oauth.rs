@@ -37,7 +37,7 @@ pub(super) async fn access_token(State(sandbox): State<Sandbox>, body: Result<Js
     match exchange(&sandbox, &grant, &oauth) {
         None => problem::oauth_problem(400, "The authorization grant type is not supported"),
         Some(Err(error)) => problem::oauth_problem(401, error.hint()),
-        Some(Ok(issued)) => answer(&sandbox, issued, &oauth),
+        Some(Ok(issued)) => answer(&sandbox, &issued, &oauth),
     }
 }
 
@@ -50,7 +50,7 @@ fn exchange(sandbox: &Sandbox, grant: &Grant, oauth: &OauthSettings) -> Option<R
     }
 }
 
-fn answer(sandbox: &Sandbox, issued: Issued, oauth: &OauthSettings) -> Response {
+fn answer(sandbox: &Sandbox, issued: &Issued, oauth: &OauthSettings) -> Response {
     Json(json!({
         "token_type": "Bearer",
         "expires_in": oauth.access_ttl.as_secs(),

@@ -23,6 +23,8 @@ pub struct Settings {
     pub subdomain: String,
     /// Requests one address may send in a sliding second; `None` for no limit.
     pub rate: Option<u32>,
+    /// What a request above that is told.
+    pub limit_answer: LimitAnswer,
     /// So many refusals (429) to one address within a minute block it: 403 for everything until it is lifted.
     pub block_after: Option<u32>,
     /// How `query=` finds phone numbers.
@@ -59,6 +61,7 @@ impl Default for Settings {
             country: "US".to_owned(),
             subdomain: "acme".to_owned(),
             rate: Some(7),
+            limit_answer: LimitAnswer::Json,
             block_after: Some(50),
             search: SearchMode::Digits,
             plus_literal: false,
@@ -165,6 +168,18 @@ pub enum OverLimit {
     ClampTo50,
     /// 422, "Limit 250 per page".
     Reject422,
+}
+
+/// What a request above the quota is told, with 429.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LimitAnswer {
+    /// Problem JSON with `retry_after`.
+    #[default]
+    Json,
+    /// The same with a `Retry-After` header, which nobody has seen a real account send.
+    JsonWithHeader,
+    /// The web server's own page.
+    Html,
 }
 
 /// A word that is not one of the choices.

@@ -6,7 +6,7 @@ use super::ask::Ask;
 use super::office::ACCOUNT_ID;
 use super::record::{Company, Contact, Element, Field, Lead, Tag};
 
-/// A list: 204 when it is empty, else the page with its links. No total: contacts and leads have none.
+/// The links of one page: to itself, to its neighbours, to the first.
 pub(super) fn links(ask: &Ask, page: usize, more: bool) -> Value {
     let mut links = Map::new();
     links.insert("self".to_owned(), json!({"href": ask.page_link(page)}));

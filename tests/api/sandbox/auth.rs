@@ -13,7 +13,7 @@ fn client() -> Client {
     Client::new(|_| {})
 }
 
-fn grant(more: Value) -> Value {
+fn grant(more: &Value) -> Value {
     let mut grant = json!({
         "client_id": "sandbox-client",
         "client_secret": "sandbox-secret",
@@ -24,12 +24,12 @@ fn grant(more: Value) -> Value {
 }
 
 async fn refresh(client: &Client, token: &str) -> Answer {
-    let grant = grant(json!({"grant_type": "refresh_token", "refresh_token": token}));
+    let grant = grant(&json!({"grant_type": "refresh_token", "refresh_token": token}));
     client.post_json("/oauth2/access_token", grant).await
 }
 
 async fn redeem(client: &Client, code: &str) -> Answer {
-    client.post_json("/oauth2/access_token", grant(json!({"grant_type": "authorization_code", "code": code}))).await
+    client.post_json("/oauth2/access_token", grant(&json!({"grant_type": "authorization_code", "code": code}))).await
 }
 
 fn text(answer: &Answer, member: &str) -> String {
@@ -142,7 +142,7 @@ async fn the_integrations_own_data_must_be_right() {
         (json!({"grant_type": "password"}), StatusCode::BAD_REQUEST),
     ];
     for (more, status) in wrong {
-        let answer = client.post_json("/oauth2/access_token", grant(more.clone())).await;
+        let answer = client.post_json("/oauth2/access_token", grant(&more)).await;
         assert_eq!(answer.status, status, "{more}");
     }
     assert_eq!(client.post_json("/oauth2/access_token", json!("nonsense")).await.status, StatusCode::BAD_REQUEST);

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use callcard::sandbox::fixtures::people;
-use callcard::sandbox::{Endpoint, Fault, FaultRule};
+use callcard::sandbox::{Endpoint, Fault, FaultRule, LimitAnswer};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -34,6 +34,14 @@ async fn the_eighth_request_in_a_second_is_a_429_that_says_how_long_to_wait() {
     advance(Duration::from_secs(1)).await;
     assert_eq!(client.get("/api/v4/account").await.status, StatusCode::OK);
     assert_eq!(client.crm.worst_second(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_comes_as_html_or_with_a_header_when_told_to() {
+    let client = Client::new(|settings| (settings.rate, settings.limit_answer) = (Some(0), LimitAnswer::Html));
+    assert_eq!(client.get("/api/v4/account").await.content_type(), Some("text/html"));
+    client.crm.adjust(|settings| settings.limit_answer = LimitAnswer::JsonWithHeader);
+    assert!(client.get("/api/v4/account").await.headers.contains_key("retry-after"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -177,6 +185,8 @@ async fn faults_strike_where_and_as_often_as_told() {
 async fn a_request_can_bring_its_own_fault() {
     let answer = Client::new(|_| {}).send(Method::GET, ANNA, "", &[("x-sandbox-fault", "504")]).await;
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    let answer = Client::new(|_| {}).send(Method::GET, ANNA, "", &[("x-sandbox-fault", "slow")]).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

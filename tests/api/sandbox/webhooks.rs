@@ -121,6 +121,19 @@ async fn a_merge_tells_an_update_and_a_deletion() {
 }
 
 #[tokio::test]
+async fn an_accepted_lead_is_told_as_the_end_of_something_unsorted() {
+    let client = Client::new(|settings| settings.webhooks.deliver = false);
+    subscribe(&client, "http://callcard.example/hooks", &["update_lead"]).await;
+    let incoming = client.crm.contact(people::LEADS_INCOMING).unwrap().leads[0];
+    client.crm.accept_lead(incoming).unwrap();
+    let form = only(&client.crm);
+    assert_eq!(form["unsorted[delete][0][action]"], "accept");
+    assert_eq!(form["unsorted[delete][0][accept_result][leads][0]"], incoming.to_string());
+    assert_eq!(client.crm.lead(incoming).unwrap().status, office::FIRST_CONTACT);
+    assert!(client.crm.accept_lead(incoming).is_err());
+}
+
+#[tokio::test]
 async fn only_what_was_asked_for_is_told() {
     let client = Client::new(|settings| settings.webhooks.deliver = false);
     subscribe(&client, "http://callcard.example/hooks", &["delete_contact"]).await;
