@@ -3,6 +3,7 @@
 //! Two implementations: `HttpTransport` speaks HTTP with reqwest; the tests put the sandbox CRM's router in its
 //! place, in the same process and on a paused clock.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,8 +11,7 @@ use futures_util::future::BoxFuture;
 use http::{Method, StatusCode};
 use secrecy::SecretString;
 
-/// One request to the CRM, relative to the account's base URL.
-#[derive(Debug)]
+/// One request to the CRM, relative to the account's base URL. Personal data: the `Debug` form shows the path only.
 pub struct CrmRequest {
     /// GET, but for the token endpoint.
     pub method: Method,
@@ -25,8 +25,14 @@ pub struct CrmRequest {
     pub timeout: Duration,
 }
 
-/// One answer of the CRM, its body read and within bounds.
-#[derive(Debug)]
+impl fmt::Debug for CrmRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
+        f.debug_struct("CrmRequest").field("method", &self.method).field("path", &path).finish_non_exhaustive()
+    }
+}
+
+/// One answer of the CRM, its body read and within bounds. Personal data: the `Debug` form does not show the body.
 pub struct CrmResponse {
     /// The status.
     pub status: StatusCode,
@@ -36,6 +42,17 @@ pub struct CrmResponse {
     pub retry_after: Option<Duration>,
     /// The body; at most the transport's bound.
     pub body: Bytes,
+}
+
+impl fmt::Debug for CrmResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CrmResponse")
+            .field("status", &self.status)
+            .field("content_type", &self.content_type)
+            .field("retry_after", &self.retry_after)
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why there is no answer.
@@ -56,7 +73,7 @@ pub enum TransportError {
 }
 
 /// Sends one request. It never follows a redirect and never retries: both are decided above.
-pub trait Transport: Send + Sync + std::fmt::Debug + 'static {
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// One exchange, over within `request.timeout`.
     fn send(&self, request: CrmRequest) -> BoxFuture<'_, Result<CrmResponse, TransportError>>;
 }

@@ -282,6 +282,15 @@ async fn a_failure_at_the_end_of_patience_is_not_tried_again() {
     assert_eq!(bench.script.calls(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_second_try_that_finds_no_slot_in_time_leaves_the_first_failure() {
+    let bench = Bench::new([page_for_people(502)]);
+    let error = bench.client.search(&number(), Ask::live(SECOND / 10)).await.unwrap_err();
+    assert_eq!(error, CrmError::Server { status: 502 });
+    assert_eq!(bench.script.calls(), 1);
+    assert_eq!(bench.counted(Endpoint::ContactsQuery, UpstreamOutcome::ShortCircuited), 1);
+}
+
 // === privacy ===
 
 #[tokio::test(start_paused = true)]

@@ -10,9 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::CrmError;
 use super::{Names, Settings};
-use crate::crm::Ask;
+use crate::crm::{Ask, CrmError};
 use crate::outcome::Class;
 
 /// One list. Cheap to clone.
@@ -172,5 +171,23 @@ impl<T: Default> State<T> {
 impl<T> Held<T> {
     fn is_stale(&self, now: Instant) -> bool {
         self.stale_at <= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_load_that_panics_frees_its_waiters_and_the_next_caller() {
+        let list = CachedList::<Vec<u8>>::new("test", Settings::default());
+        let ask = Ask::live(Duration::from_secs(5));
+        let begun = Instant::now();
+        let names = list.current(|_| true, ask, |_| async { panic!("this load panics on purpose") }).await;
+        assert!(names.degraded && begun.elapsed().is_zero());
+        let names = list.current(|_| true, ask, |_| async { Ok(vec![1]) }).await;
+        assert_eq!((names.known.as_slice(), names.degraded), ([1].as_slice(), false));
     }
 }

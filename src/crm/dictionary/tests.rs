@@ -122,7 +122,7 @@ async fn an_old_list_is_better_than_none_while_the_crm_fails() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_failed_first_load_ids_are_shown_and_nothing_is_asked_for_half_a_minute() {
-    let failures = [problem(500), page_for_people(403), ok("{"), ok(""), Step::Fail(TransportError::Timeout)];
+    let failures = [problem(500), page_for_people(500), ok("{"), ok(""), Step::Fail(TransportError::Timeout)];
     for failure in failures {
         let (bench, dictionaries) = bench([failure, users(&[(71, "Olivia")])]);
         for _ in 0..29 {

@@ -154,7 +154,7 @@ impl Record for Named {
 }
 
 fn parse<T: DeserializeOwned + Default>(json: &[u8]) -> Result<T, CrmError> {
-    let unreadable = |_| CrmError::Malformed { what: "it is not whole JSON" };
+    let unreadable = |_| CrmError::Malformed { what: "its JSON is cut or broken" };
     serde_json::from_slice::<shape::Object<T>>(json).map(|shape::Object(value)| value).map_err(unreadable)
 }
 
