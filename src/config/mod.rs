@@ -25,6 +25,7 @@ use std::time::Duration;
 use listen::Listen;
 use reader::Reader;
 
+use crate::crm::WebLinks;
 use crate::{http, telemetry};
 
 /// A configuration that has passed every check: every component's settings, and what only the composition root needs.
@@ -66,7 +67,10 @@ impl Config {
             admin_listen: admin,
             drain_delay,
             server: http::ServerSettings { drain_timeout, ..http::ServerSettings::default() },
-            http: http::Settings { keys, ..http::Settings::new(backend.lookup.region, backend.web_url.as_str()) },
+            http: http::Settings {
+                keys,
+                ..http::Settings::new(backend.lookup.region, WebLinks::new(&backend.web_url))
+            },
             backend,
             telemetry,
             warnings,

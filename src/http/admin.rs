@@ -83,7 +83,8 @@ async fn live() -> Response {
 
 async fn ready(State(admin): State<Admin>, uri: Uri) -> Response {
     let report = admin.readiness.report();
-    let is_verbose = uri.query().is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some("verbose")));
+    let is_verbose =
+        uri.query().is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some("verbose")));
     let shown = report.checks.iter().filter(|(_, health)| is_verbose || !matches!(health, Health::Ok(_)));
     let checks: Map<String, Value> = shown.map(|(name, health)| ((*name).to_owned(), described(health))).collect();
     let (code, word) = match report.ready {
@@ -105,22 +106,14 @@ async fn explain(State(admin): State<Admin>, Extension(id): Extension<RequestId>
     }
 }
 
-async fn forget_number(
-    State(admin): State<Admin>,
-    Extension(id): Extension<RequestId>,
-    uri: Uri,
-) -> Response {
+async fn forget_number(State(admin): State<Admin>, Extension(id): Extension<RequestId>, uri: Uri) -> Response {
     match read_number(&uri) {
         Ok(number) => Json(json!({"dropped": usize::from(admin.api.lookups().forget_number(number))})).into_response(),
         Err(error) => error.respond(&id),
     }
 }
 
-async fn forget_contact(
-    State(admin): State<Admin>,
-    Extension(id): Extension<RequestId>,
-    uri: Uri,
-) -> Response {
+async fn forget_contact(State(admin): State<Admin>, Extension(id): Extension<RequestId>, uri: Uri) -> Response {
     match last_segment(&uri).parse().map(ContactId) {
         Ok(contact) => Json(json!({"dropped": admin.api.lookups().forget_contact(contact)})).into_response(),
         Err(_) => refused("id", "must be a contact's number").respond(&id),

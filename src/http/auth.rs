@@ -64,7 +64,11 @@ fn user_and_password(encoded: &[u8]) -> Vec<Vec<u8>> {
     let pair = STANDARD.decode(encoded).unwrap_or_default();
     let colon = pair.iter().position(|b| *b == b':').unwrap_or(pair.len());
     let (user, password) = pair.split_at(colon);
-    [user, password.get(1..).unwrap_or_default()].into_iter().filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect()
+    [user, password.get(1..).unwrap_or_default()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 #[cfg(test)]
@@ -138,7 +142,9 @@ mod tests {
 
     #[test]
     fn without_a_known_key_there_is_a_challenge() {
-        for header in [None, bearer(""), bearer("nope"), basic("a:b"), basic(":"), Some(("authorization", "Basic ???".into()))] {
+        for header in
+            [None, bearer(""), bearer("nope"), basic("a:b"), basic(":"), Some(("authorization", "Basic ???".into()))]
+        {
             assert_eq!(status(Scope::Text, header, None), 401);
         }
         assert_eq!(status(Scope::Text, Some(("authorization", "Digest llll".into())), None), 401);

@@ -91,8 +91,9 @@ struct Batch {
 
 impl Batch {
     fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let batch: Self = serde_json::from_slice(body)
-            .map_err(|_| refused("body", r#"must be a JSON object like {"phones": ["+14155550123"], "region": "US"}"#))?;
+        let batch: Self = serde_json::from_slice(body).map_err(|_| {
+            refused("body", r#"must be a JSON object like {"phones": ["+14155550123"], "region": "US"}"#)
+        })?;
         if batch.phones.len() > MAX_PHONES {
             return Err(refused("phones", "must hold at most 100 numbers"));
         }

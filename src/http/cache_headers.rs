@@ -13,10 +13,13 @@ pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 
 /// `Cache-Status` of an answer.
 pub(super) fn cache_status(freshness: &Freshness) -> HeaderValue {
-    status_with(freshness, freshness.detail.or(match freshness.status {
-        CacheStatus::Skipped | CacheStatus::Directory => Some(freshness.status.as_str()),
-        _ => None,
-    }))
+    status_with(
+        freshness,
+        freshness.detail.or(match freshness.status {
+            CacheStatus::Skipped | CacheStatus::Directory => Some(freshness.status.as_str()),
+            _ => None,
+        }),
+    )
 }
 
 /// `Cache-Status` of a failure; the problem's code stands where an answer's remark does, so that it is seen in the formats without
@@ -45,7 +48,8 @@ fn status_with(freshness: &Freshness, detail: Option<&'static str>) -> HeaderVal
 
 /// Whether a word may stand unquoted (RFC 9651 §3.3.4).
 fn is_token(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_alphabetic()) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
+    word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
 }
 
 /// Adds what concerns the age of an answer. A page is not stored by the browser: the next call is about somebody else.
@@ -77,7 +81,12 @@ mod tests {
 
     use super::*;
 
-    fn freshness(status: CacheStatus, forwarded: Option<Forwarded>, ttl: i64, detail: Option<&'static str>) -> Freshness {
+    fn freshness(
+        status: CacheStatus,
+        forwarded: Option<Forwarded>,
+        ttl: i64,
+        detail: Option<&'static str>,
+    ) -> Freshness {
         Freshness { status, forwarded, age: Duration::from_secs(12), ttl, detail }
     }
 

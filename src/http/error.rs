@@ -224,9 +224,13 @@ fn invalid_phone(reason: InvalidPhone) -> &'static str {
 const fn lookup_detail(error: &LookupError) -> &'static str {
     match error {
         LookupError::UpstreamFailed => "the CRM's answer could not be used, and nothing is cached for this number",
-        LookupError::UpstreamUnavailable { .. } => "calls to the CRM are suspended, and nothing is cached for this number",
+        LookupError::UpstreamUnavailable { .. } => {
+            "calls to the CRM are suspended, and nothing is cached for this number"
+        }
         LookupError::Overloaded { .. } => "the CRM's request quota cannot be met within the deadline",
-        LookupError::UpstreamTimeout => "the deadline passed; the answer is still being fetched and the next call will find it",
+        LookupError::UpstreamTimeout => {
+            "the deadline passed; the answer is still being fetched and the next call will find it"
+        }
     }
 }
 

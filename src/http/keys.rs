@@ -177,7 +177,8 @@ mod tests {
 
     #[test]
     fn every_fault_is_reported_with_its_entry_and_without_its_text() {
-        let text = "justakey1234,a:root:k1,b c:text:k2,d:text:,e:text:sha256:12,f:text:k3,f:lookup:k4,g:admin:k3,h:text:кл";
+        let text =
+            "justakey1234,a:root:k1,b c:text:k2,d:text:,e:text:sha256:12,f:text:k3,f:lookup:k4,g:admin:k3,h:text:кл";
 
         let faults = Keys::parse(text).unwrap_err();
 

@@ -9,7 +9,7 @@ use super::Api;
 use super::auth::{authorize, needed};
 use super::error::ApiError;
 use super::negotiate::choose;
-use super::openapi::{CardBody, LookupParams, ProblemBody, Refusals};
+use super::openapi::{JsonAnswer, LookupParams, ProblemBody, Refusals};
 use super::params::{Fault, Params};
 use super::query::LookupQuery;
 use super::reply::{Refusal, Reply};
@@ -23,12 +23,17 @@ use crate::phone::Region;
     params(LookupParams),
     responses(
         (status = 200, description = "Who it is; or why nobody, in the formats and with the parameters that make this a 200.", content(
-            (CardBody = "application/json"), (String = "text/plain"), (String = "text/html"), (String = "text/vcard"),
+            (JsonAnswer = "application/json"), (String = "text/plain"), (String = "text/html"), (String = "text/vcard"),
             (String = "text/xml"), (String = "application/x-www-form-urlencoded"),
+        ), headers(
+            ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211); in the formats without problem documents also why there is none."),
+            ("Age" = u64, description = "Seconds since the CRM said so."),
+            ("ETag" = String, description = "The version of the card; json only."),
+            ("X-Request-Id" = String, description = "The caller's own, or a new one."),
         )),
         (status = 304, description = "The caller has this card already (`If-None-Match`)."),
         (status = 404, description = "Nobody has the number, or it was withheld.", content(
-            (CardBody = "application/json"), (String = "text/vcard"),
+            (JsonAnswer = "application/json"), (String = "text/vcard"),
         )),
         (status = 406, description = "`Accept` takes none of the forms.", body = ProblemBody, content_type = "application/problem+json"),
         Refusals,
@@ -48,7 +53,7 @@ pub(super) async fn lookup(
     };
     let permitted = authorize(api.keys(), needed(format), &headers, params.get("key"));
     let (query, faults) = LookupQuery::read(params);
-    let reply = Reply { id: &id, format, query: &query, crm_web_url: api.crm_web_url() };
+    let reply = Reply { id: &id, format, query: &query, links: api.links() };
     if let Err(error) = permitted.and_then(|()| faultless(faults)) {
         return reply.refuse(&error.into());
     }
@@ -65,7 +70,7 @@ pub(super) fn faultless(faults: Vec<Fault>) -> Result<(), ApiError> {
 
 /// Reads a number and asks who has it.
 pub(super) async fn ask(api: &Api, phone: &str, region: Option<Region>, wants: &Wants) -> Result<Answer, Refusal> {
-    let caller = api.reader().read(phone, region).map_err(|invalid| {
+    let caller = api.reader().read(phone, region.unwrap_or(api.region())).map_err(|invalid| {
         api.lookups().count_invalid();
         ApiError::InvalidPhone(invalid)
     })?;

@@ -49,9 +49,10 @@ pub use self::server::{Drained, ServerSettings, serve};
 use self::admin::Admin;
 use self::error::ApiError;
 use self::request_id::RequestId;
+use crate::crm::WebLinks;
 use crate::lookup::LookupService;
 use crate::metrics::Metrics;
-use crate::phone::CallerReader;
+use crate::phone::{CallerReader, Region};
 use crate::shutdown::Readiness;
 
 /// What the endpoints need to know about the deployment.
@@ -59,8 +60,10 @@ use crate::shutdown::Readiness;
 pub struct Settings {
     /// Who may ask. No keys: everybody.
     pub keys: Keys,
-    /// Where people open the CRM, without a slash at the end: `https://acme.kommo.com`.
-    pub crm_web_url: String,
+    /// How to read numbers without a country code when the caller does not say.
+    pub region: Region,
+    /// Where people open the CRM.
+    pub links: WebLinks,
     /// The longest body of a batch. Default 64 KiB.
     pub max_body_bytes: usize,
     /// How long a body may take to arrive. Default 5 s.
@@ -68,15 +71,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The defaults, for a CRM that people open at this address.
+    /// The defaults, for numbers of this region and a CRM that people open there.
     #[must_use]
-    pub fn new(crm_web_url: &str) -> Self {
-        Self {
-            keys: Keys::default(),
-            crm_web_url: crm_web_url.trim_end_matches('/').to_owned(),
-            max_body_bytes: 64 * 1024,
-            body_timeout: Duration::from_secs(5),
-        }
+    pub fn new(region: Region, links: WebLinks) -> Self {
+        Self { keys: Keys::default(), region, links, max_body_bytes: 64 * 1024, body_timeout: Duration::from_secs(5) }
     }
 }
 
@@ -105,14 +103,11 @@ impl Api {
     }
 
     /// The lookup listener's router.
-    #[must_use]
     pub fn router(&self) -> Router {
-        let routes = Router::new().merge(collect(public_routes())).with_state(self.clone());
-        self.finish(routes)
+        self.finish(collect(public_routes()).with_state(self.clone()))
     }
 
     /// The admin listener's router.
-    #[must_use]
     pub fn admin_router(&self, readiness: Readiness) -> Router {
         let admin = Admin { api: self.clone(), readiness };
         let guard = middleware::from_fn_with_state(admin.clone(), admin::require_admin);
@@ -127,31 +122,35 @@ impl Api {
         Router::new().fallback_service(routes.map_request(with_one_slash))
     }
 
-    pub(self) fn lookups(&self) -> &LookupService {
+    fn lookups(&self) -> &LookupService {
         &self.0.lookups
     }
 
-    pub(self) fn reader(&self) -> &CallerReader {
+    fn reader(&self) -> &CallerReader {
         &self.0.reader
     }
 
-    pub(self) fn metrics(&self) -> &Metrics {
+    fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }
 
-    pub(self) fn keys(&self) -> &Keys {
+    fn keys(&self) -> &Keys {
         &self.0.settings.keys
     }
 
-    pub(self) fn crm_web_url(&self) -> &str {
-        &self.0.settings.crm_web_url
+    fn region(&self) -> Region {
+        self.0.settings.region
     }
 
-    pub(self) fn max_body_bytes(&self) -> usize {
+    fn links(&self) -> &WebLinks {
+        &self.0.settings.links
+    }
+
+    fn max_body_bytes(&self) -> usize {
         self.0.settings.max_body_bytes
     }
 
-    pub(self) fn body_timeout(&self) -> Duration {
+    fn body_timeout(&self) -> Duration {
         self.0.settings.body_timeout
     }
 }

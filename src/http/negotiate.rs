@@ -62,7 +62,8 @@ impl Range {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
-        let weight = parts.filter_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="))).map(weight).next();
+        let weight =
+            parts.filter_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="))).map(weight).next();
         Some(Self {
             kind: kind.to_ascii_lowercase(),
             subtype: subtype.to_ascii_lowercase(),
@@ -73,7 +74,8 @@ impl Range {
     /// How closely the range names a format; nothing if it does not.
     fn specificity(&self, format: Format) -> Option<u8> {
         let (kind, subtype) = format.media_type().split_once('/')?;
-        let is_kind = self.kind == kind || (format == Format::Xml && self.kind == "application" && self.subtype == "xml");
+        let is_kind =
+            self.kind == kind || (format == Format::Xml && self.kind == "application" && self.subtype == "xml");
         match (self.kind.as_str(), self.subtype.as_str()) {
             ("*", "*") => Some(0),
             (_, "*") if is_kind => Some(1),
@@ -128,7 +130,10 @@ mod tests {
 
     #[test]
     fn a_browser_gets_the_page() {
-        assert_eq!(accept("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"), Ok(Format::Html));
+        assert_eq!(
+            accept("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"),
+            Ok(Format::Html)
+        );
     }
 
     #[test]

@@ -176,11 +176,10 @@ mod tests {
     #[test]
     fn bytes_that_are_not_text_and_values_without_end_are_refused() {
         let long = "1".repeat(513);
-        assert_eq!(faults(&format!("phone=%FF&default={long}&key=%C3%28")), [
-            "phone is not UTF-8",
-            "default is too long",
-            "key is not UTF-8",
-        ]);
+        assert_eq!(
+            faults(&format!("phone=%FF&default={long}&key=%C3%28")),
+            ["phone is not UTF-8", "default is too long", "key is not UTF-8",]
+        );
     }
 
     #[test]

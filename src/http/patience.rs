@@ -218,7 +218,11 @@ mod tests {
         drop(busy);
         peer.write_all(b"G").await.unwrap();
         stream.read_u8().await.unwrap();
-        assert_eq!(stream.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut, "the next head has its own clock");
+        assert_eq!(
+            stream.read_u8().await.unwrap_err().kind(),
+            io::ErrorKind::TimedOut,
+            "the next head has its own clock"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -55,10 +55,7 @@ impl LookupQuery {
         Self {
             phone: params.get("phone").unwrap_or_default().to_owned(),
             region: params.read("region", "must be an ISO 3166 code of two letters", region),
-            wants: Wants {
-                deadline: deadline.map(Duration::from_millis),
-                max_age: max_age.map(Duration::from_secs),
-            },
+            wants: Wants { deadline: deadline.map(Duration::from_millis), max_age: max_age.map(Duration::from_secs) },
             not_found_ok: params.read("notfound", "must be 200 or 404", not_found).unwrap_or(false),
             max: params.read("max", "must be a number from 1 to 255", line_length).unwrap_or(DEFAULT_LINE),
             ascii: params.read("ascii", "must be 0 or 1", switch).unwrap_or(false),
@@ -131,9 +128,8 @@ mod tests {
 
     #[test]
     fn all_faults_are_found_and_the_rest_is_still_read() {
-        let (query, faults) = read(
-            "region=USA&deadline_ms=-1&max_age=1m&notfound=300&max=0&ascii=maybe&default=Unknown",
-        );
+        let (query, faults) =
+            read("region=USA&deadline_ms=-1&max_age=1m&notfound=300&max=0&ascii=maybe&default=Unknown");
 
         assert_eq!(query.default.as_deref(), Some("Unknown"));
         insta::assert_snapshot!(faults.join("\n"), @r#"

@@ -13,6 +13,7 @@ use super::cache_headers;
 use super::error::ApiError;
 use super::query::LookupQuery;
 use super::request_id::RequestId;
+use crate::crm::WebLinks;
 use crate::lookup::{Answer, Freshness, LookupFailure};
 use crate::phone::Number;
 use crate::render::{self, Asked, Failure, Format, Options};
@@ -45,8 +46,7 @@ pub(super) struct Reply<'a> {
     pub(super) id: &'a RequestId,
     pub(super) format: Format,
     pub(super) query: &'a LookupQuery,
-    /// Where people open the CRM; without a slash at the end.
-    pub(super) crm_web_url: &'a str,
+    pub(super) links: &'a WebLinks,
 }
 
 impl Reply<'_> {
@@ -106,20 +106,16 @@ impl Reply<'_> {
             ascii: self.query.ascii,
             default: self.query.default.clone(),
             not_found_ok: self.query.not_found_ok,
-            new_contact_url: number.map(|number| self.new_contact_url(number)),
+            new_contact_url: number.map(|number| self.links.new_contact(&number.e164)),
             reload_url: number.map(|number| self.reload_url(number)),
         }
     }
 
-    fn new_contact_url(&self, number: &Number) -> String {
-        format!("{}/contacts/add?phone={}", self.crm_web_url, encoded(&number.e164.to_string()))
-    }
-
     /// Relative, so that it works behind any proxy; `max_age=0` makes the cache ask the CRM.
     fn reload_url(&self, number: &Number) -> String {
-        let region = self.query.region.map(|region| format!("&region={region}")).unwrap_or_default();
-        let phone = if number.extension.is_some() { encoded(&self.query.phone) } else { encoded(&number.e164.to_string()) };
-        format!("?phone={phone}{region}&format=html&max_age=0")
+        let extension = number.extension.as_ref().map(|extension| format!(";ext={extension}")).unwrap_or_default();
+        let phone = format!("{}{extension}", number.e164);
+        format!("?phone={}&format=html&max_age=0", utf8_percent_encode(&phone, NON_ALPHANUMERIC))
     }
 
     /// Adds what keeps an answer from being confused with another, or a page from doing anything but show.
@@ -138,8 +134,4 @@ fn not_modified(mut response: Response) -> Response {
     *response.body_mut() = axum::body::Body::empty();
     response.headers_mut().remove(CONTENT_TYPE);
     response
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }

@@ -163,7 +163,11 @@ impl Connections {
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>, phase: Phase) -> Result<Response, std::convert::Infallible> {
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    phase: Phase,
+) -> Result<Response, std::convert::Infallible> {
     let _busy = phase.busy();
     router.oneshot(request.map(Body::new)).await
 }
@@ -204,9 +208,8 @@ mod tests {
             });
             let router = Router::new().route("/", get(|| async { "ok" })).route("/slow", slow);
             let (stop, stopped) = oneshot::channel();
-            let served = tokio::spawn(async move {
-                serve(listener, router, &settings, async { drop(stopped.await) }).await
-            });
+            let served =
+                tokio::spawn(async move { serve(listener, router, &settings, async { drop(stopped.await) }).await });
             Self { address, stop, served, release, reached }
         }
 

@@ -31,6 +31,8 @@ mod memo;
 mod number;
 mod pattern;
 mod plan;
+#[cfg(test)]
+mod properties;
 mod reading;
 mod region;
 mod search;

@@ -151,9 +151,9 @@ pub(crate) fn extension() -> Answer {
 }
 
 pub(crate) fn fresh() -> Freshness {
-    Freshness { status: CacheStatus::Hit, age: Duration::from_secs(12), ttl: 588, detail: None }
+    Freshness { age: Duration::from_secs(12), ttl: 588, ..Freshness::without_entry(CacheStatus::Hit, None) }
 }
 
 pub(crate) fn stale() -> Freshness {
-    Freshness { status: CacheStatus::Stale, age: Duration::from_secs(3 * 3600), ttl: -10_200, detail: None }
+    Freshness { age: Duration::from_secs(3 * 3600), ttl: -10_200, ..Freshness::without_entry(CacheStatus::Stale, None) }
 }

@@ -11,11 +11,15 @@ use std::sync::LazyLock;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{HttpMethod, OpenApi, PathItem};
+use utoipa::openapi::{Content, HttpMethod, Object, OpenApi, PathItem, RefOr, Type};
 use utoipa::{Modify, OpenApi as _};
 
+use crate::render::Format;
+
 pub(super) use self::page::page;
-pub(super) use self::schema::{BatchBody, BatchParams, BatchResults, CardBody, LookupParams, ProblemBody, Refusals};
+pub(super) use self::schema::{
+    BatchBody, BatchParams, BatchResults, CardBody, JsonAnswer, LookupParams, ProblemBody, Refusals,
+};
 
 /// The document, made once.
 static JSON: LazyLock<String> = LazyLock::new(|| {
@@ -37,12 +41,12 @@ pub fn json() -> &'static str {
         description = "Who is calling? A phone number in, the CRM's contact card with its leads out.",
     ),
     paths(super::lookup::lookup, super::batch::batch, document, page::page),
-    components(schemas(CardBody, BatchBody, BatchResults, ProblemBody)),
+    components(schemas(CardBody, JsonAnswer, BatchBody, BatchResults, ProblemBody)),
     tags(
         (name = "lookup", description = "Who is calling?"),
         (name = "documentation", description = "This interface, for programs and for people."),
     ),
-    modifiers(&Keys, &Heads),
+    modifiers(&Keys, &OwnForms, &Heads),
 )]
 struct Document;
 
@@ -57,6 +61,30 @@ impl Modify for Keys {
         add("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
         add("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key"))));
         add("query", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("key"))));
+    }
+}
+
+/// Failures of a lookup in the formats that have a form of their own for them.
+struct OwnForms;
+
+impl Modify for OwnForms {
+    fn modify(&self, document: &mut OpenApi) {
+        let lookup = document.paths.paths.get_mut("/lookup").and_then(|item| item.get.as_mut());
+        for (status, response) in lookup.into_iter().flat_map(|get| &mut get.responses.responses) {
+            let forms: &[Format] = match status.as_str() {
+                "401" | "403" => &[Format::Html, Format::Text, Format::Xml, Format::Hash],
+                "400" | "500" | "502" | "503" | "504" => &[Format::Html],
+                _ => &[],
+            };
+            forms.iter().for_each(|format| add_text(response, format.media_type()));
+        }
+    }
+}
+
+fn add_text(response: &mut RefOr<utoipa::openapi::Response>, media_type: &str) {
+    if let RefOr::T(response) = response {
+        let text = Content::new(Some(Object::with_type(Type::String)));
+        response.content.insert(media_type.to_owned(), RefOr::T(text));
     }
 }
 
@@ -77,8 +105,8 @@ impl Modify for Heads {
     }
 }
 
-fn without_content(response: &mut utoipa::openapi::RefOr<utoipa::openapi::Response>) {
-    if let utoipa::openapi::RefOr::T(response) = response {
+fn without_content(response: &mut RefOr<utoipa::openapi::Response>) {
+    if let RefOr::T(response) = response {
         response.content.clear();
     }
 }

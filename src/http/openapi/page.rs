@@ -28,7 +28,12 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
     let document: Value = serde_json::from_str(super::json()).expect("the document is JSON");
     let page = Page::of(&document).render().expect("the template writes into a string");
     let digest = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    (page, format!("default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"))
+    (
+        page,
+        format!(
+            "default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        ),
+    )
 });
 
 /// This interface as a page.
@@ -112,7 +117,8 @@ impl<'a> Page<'a> {
         let paths = document["paths"].as_object().into_iter().flatten();
         let operations = paths.flat_map(|(path, item)| {
             let item = item.as_object().into_iter().flatten();
-            item.filter(|(method, _)| *method != "head").map(|(method, operation)| Operation::of(method, path, operation))
+            item.filter(|(method, _)| *method != "head")
+                .map(|(method, operation)| Operation::of(method, path, operation))
         });
         Self {
             title: text(&document["info"]["title"]),

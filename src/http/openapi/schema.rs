@@ -4,6 +4,8 @@
 
 #![expect(dead_code, reason = "the types are read by the derive macros only")]
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, IntoResponses, ToSchema};
@@ -87,6 +89,16 @@ enum Switch {
     False,
     #[schema(rename = "true")]
     True,
+}
+
+/// A card; with `format=flat` one flat object of strings.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = JsonAnswer)]
+pub(crate) enum JsonAnswer {
+    #[schema(value_type = CardBody)]
+    Card(Value),
+    Flat(BTreeMap<String, String>),
 }
 
 /// Who it is, or why nobody.
@@ -280,9 +292,8 @@ pub(crate) struct BatchResults {
     results: Vec<BatchItem>,
 }
 
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[derive(Serialize)]
 enum BatchItem {
     #[schema(value_type = CardBody)]
     Answered(Value),
@@ -328,23 +339,23 @@ pub(crate) struct ProblemBody {
 pub(crate) enum Refusals {
     /// The number or a parameter is wrong.
     #[response(status = 400, content_type = "application/problem+json")]
-    Invalid(#[to_schema] ProblemBody),
+    Invalid(ProblemBody),
     /// No key, or one that is not known.
     #[response(status = 401, content_type = "application/problem+json", headers(("WWW-Authenticate" = String)))]
-    Unauthorized(#[to_schema] ProblemBody),
+    Unauthorized(ProblemBody),
     /// A known key that may not do this.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
+    Forbidden(ProblemBody),
     /// The CRM failed and nothing is cached.
     #[response(status = 502, content_type = "application/problem+json")]
-    UpstreamFailed(#[to_schema] ProblemBody),
+    UpstreamFailed(ProblemBody),
     /// The CRM is unavailable, or its quota cannot be met in time, and nothing is cached.
     #[response(status = 503, content_type = "application/problem+json", headers(("Retry-After" = u64)))]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
     /// The deadline passed; the answer is still being fetched.
     #[response(status = 504, content_type = "application/problem+json")]
-    Timeout(#[to_schema] ProblemBody),
+    Timeout(ProblemBody),
     /// A defect.
     #[response(status = 500, content_type = "application/problem+json")]
-    Internal(#[to_schema] ProblemBody),
+    Internal(ProblemBody),
 }

@@ -28,13 +28,13 @@ async fn readiness_says_why_not_and_lists_everything_when_asked() {
 
     let got = client.get("/readyz").await;
     assert_eq!(got.status, 503);
-    insta::assert_snapshot!(got.body, @"");
+    insta::assert_snapshot!(got.body, @r#"{"checks":{"crm":{"detail":"suspended","status":"degraded"},"parser":{"detail":"not yet","status":"unready"}},"status":"unready"}"#);
 
     latch.open();
     let got = client.get("/readyz").await;
     assert_eq!(got.status, 200);
-    insta::assert_snapshot!(got.body, @"");
-    insta::assert_snapshot!(client.get("/readyz?verbose").await.body, @"");
+    insta::assert_snapshot!(got.body, @r#"{"checks":{"crm":{"detail":"suspended","status":"degraded"}},"status":"ready"}"#);
+    insta::assert_snapshot!(client.get("/readyz?verbose").await.body, @r#"{"checks":{"crm":{"detail":"suspended","status":"degraded"},"parser":{"detail":"","status":"ok"}},"status":"ready"}"#);
 
     readiness.start_draining();
     assert_eq!(client.get("/readyz?verbose=1").await.status, 503);

@@ -22,9 +22,15 @@ async fn results_come_in_the_order_of_the_questions_and_failures_stay_in_their_p
     assert_eq!(results.as_array().unwrap().len(), 6);
     assert_eq!((&results[0]["found"], &results[0]["reason"]), (&json!(false), &json!("not_found")));
     assert_eq!(results[1]["contact"]["name"], "Anna Ivanova");
-    assert_eq!((&results[2]["error"]["code"], &results[2]["error"]["reason"]), (&json!("invalid-phone"), &json!("TOO_SHORT")));
+    assert_eq!(
+        (&results[2]["error"]["code"], &results[2]["error"]["reason"]),
+        (&json!("invalid-phone"), &json!("TOO_SHORT"))
+    );
     assert_eq!(results[2]["phone"], json!({"input": "+1415555", "e164": null}));
-    assert_eq!((&results[3]["error"]["code"], &results[3]["phone"]["e164"]), (&json!("upstream-failed"), &json!(FAILING)));
+    assert_eq!(
+        (&results[3]["error"]["code"], &results[3]["phone"]["e164"]),
+        (&json!("upstream-failed"), &json!(FAILING))
+    );
     assert_eq!(results[4]["reason"], "withheld");
     assert_eq!(results[5]["contact"], results[1]["contact"]);
 }
@@ -41,7 +47,9 @@ async fn an_empty_batch_has_no_results_and_a_hundred_numbers_are_taken() {
 async fn a_body_that_is_no_batch_is_refused() {
     let client = Client::open();
     let too_many = json!({"phones": vec![KNOWN; 101]}).to_string();
-    for body in [&too_many, "", "[]", "{}", r#"{"phones": "1"}"#, r#"{"phones": [1]}"#, r#"{"phones": [], "region": "Narnia"}"#] {
+    for body in
+        [&too_many, "", "[]", "{}", r#"{"phones": "1"}"#, r#"{"phones": [1]}"#, r#"{"phones": [], "region": "Narnia"}"#]
+    {
         let got = client.post("/lookup", body.to_owned()).await;
         assert_eq!((got.status.as_u16(), got.code().as_str()), (400, "invalid-parameter"), "{body}");
     }

@@ -72,7 +72,8 @@ async fn text_is_200_and_empty_for_whatever_reason() {
 #[tokio::test]
 async fn a_line_of_text_tells_why_it_is_empty_in_its_headers() {
     let client = Client::open();
-    let told = async |query: &str| client.get(&format!("/lookup?format=text&{query}")).await.header("cache-status").to_owned();
+    let told =
+        async |query: &str| client.get(&format!("/lookup?format=text&{query}")).await.header("cache-status").to_owned();
 
     assert_eq!(told("phone=%FF").await, "callcard; detail=invalid-parameter");
     assert_eq!(told("phone=%2B1415555").await, "callcard; detail=invalid-phone");
@@ -82,15 +83,15 @@ async fn a_line_of_text_tells_why_it_is_empty_in_its_headers() {
 
 #[tokio::test]
 async fn hash_xml_and_html_keep_their_own_forms() {
-    let client = Client::open();
     for (format, status, content_type) in [
         ("hash", 200, "application/x-www-form-urlencoded"),
         ("xml", 200, "text/xml; charset=utf-8"),
         ("html", 502, "text/html; charset=utf-8"),
     ] {
-        let got = client.get(&format!("{}&format={format}", asking(FAILING))).await;
+        let got = Client::open().get(&format!("{}&format={format}", asking(FAILING))).await;
         assert_eq!((got.status.as_u16(), got.header("content-type")), (status, content_type));
     }
+    let client = Client::open();
     for (format, status) in [("hash", 200), ("xml", 200), ("html", 400), ("flat", 400), ("vcard", 400)] {
         let got = client.get(&format!("/lookup?phone=%2B1415555&format={format}")).await;
         assert_eq!(got.status.as_u16(), status, "{format}");
@@ -121,4 +122,16 @@ async fn a_wrong_method_is_told_the_right_ones() {
 async fn an_accept_header_that_takes_nothing_of_ours_is_406() {
     let got = Client::open().get_with(&asking(KNOWN), "accept", "image/png").await;
     assert_eq!((got.status.as_u16(), got.code().as_str()), (406, "not-acceptable"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_query_string_is_a_defect(query in "(phone|number|format|region|max|default|key|deadline_ms)=[!-\"$-~]{0,40}(&[!-\"$-~]{0,40})?") {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let Ok(uri) = format!("/lookup?{query}").parse::<http::Uri>() else { return Ok(()) };
+        let got = runtime.block_on(async { Client::open().send(Request::get(uri), "").await });
+        assert!(got.status.as_u16() < 500, "{} for {query}", got.status);
+    }
 }

@@ -34,7 +34,8 @@ fn the_committed_document_is_the_one_in_the_code() {
 #[test]
 fn operations_have_ids_of_their_own_and_every_reference_leads_somewhere() {
     let document = document();
-    let operations = document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
     let ids: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
     for reference in openapi::json().split("\"$ref\": \"").skip(1).filter_map(|rest| rest.split('"').next()) {

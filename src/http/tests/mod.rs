@@ -18,7 +18,8 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::{Api, Keys, Settings};
-use service::{FAILING, KNOWN, UNKNOWN, lookups, reader};
+use crate::phone::CallerReader;
+use service::{FAILING, KNOWN, UNKNOWN, lookups};
 
 /// A router, asked in-process.
 struct Client(Router);
@@ -81,9 +82,9 @@ impl Got {
 }
 
 fn api(keys: &str) -> Api {
-    let settings = Settings { keys: Keys::parse(keys).unwrap(), ..Settings::new("https://acme.kommo.com/") };
+    let settings = Settings { keys: Keys::parse(keys).unwrap(), ..Settings::new(service::region(), service::links()) };
     let metrics = std::sync::Arc::default();
-    Api::new(lookups(&metrics), reader(), metrics, settings)
+    Api::new(lookups(&metrics), CallerReader::new(1000), metrics, settings)
 }
 
 /// A number as it stands in a query string.

@@ -105,10 +105,13 @@ async fn labels_do_not_grow_with_the_traffic() {
 
     let metrics = api.metrics().encode().unwrap();
     let lines: Vec<_> = metrics.lines().filter(|line| line.starts_with("callcard_http_requests_total{")).collect();
-    assert_eq!(lines, [
-        r#"callcard_http_requests_total{code="404",method="GET",route="unmatched"} 50"#,
-        r#"callcard_http_requests_total{code="405",method="other",route="/lookup"} 50"#,
-    ]);
+    assert_eq!(
+        lines,
+        [
+            r#"callcard_http_requests_total{code="404",method="GET",route="unmatched"} 50"#,
+            r#"callcard_http_requests_total{code="405",method="other",route="/lookup"} 50"#,
+        ]
+    );
 }
 
 #[tokio::test]
