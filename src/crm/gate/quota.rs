@@ -2,7 +2,7 @@
 //!
 //! A *live* call takes the last place in its line and knows its wait, or is refused without a trace if that is longer than it can wait.
 //! A *background* call goes only while no live call waits and its own slower clock allows; so it costs a live call at most the
-//! interval it has just begun. Nobody goes during a pause: those who wait already look again and are refused if it is too long for them.
+//! interval it has just begun (and a timer's grain). Nobody goes during a pause: those who wait already look again and are refused if it is too long for them.
 //!
 //! Nothing here sleeps or locks: the caller asks again at the time it is told, or when something has changed.
 

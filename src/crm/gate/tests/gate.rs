@@ -257,6 +257,24 @@ async fn a_429_pauses_everybody_also_those_who_wait_already() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_cannot_wait_out_a_pause_makes_room_for_those_behind() {
+    let gate = gate();
+    let refused = gate.admit(Live, within(s(8))).await.expect("first");
+    let mut impatient = Box::pin(gate.admit(Live, within(s(2))));
+    let mut patient = Box::pin(gate.admit(Live, within(s(20))));
+    let mut look = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(impatient.as_mut().poll(&mut look).is_pending() && patient.as_mut().poll(&mut look).is_pending());
+    let ends = within(s(5));
+    refused.settle(Err(&CrmError::RateLimited { retry_after: Some(s(5)) }));
+
+    // The one behind looks first, and still sees the other ahead.
+    assert!(patient.as_mut().poll(&mut look).is_pending());
+    assert!(impatient.as_mut().poll(&mut look).is_ready());
+    patient.await.expect("after the pause").settle(Ok(()));
+    assert_eq!(Instant::now(), ends, "in the first slot, not the second");
+}
+
+#[tokio::test(start_paused = true)]
 async fn repeated_429s_double_the_pause_until_a_call_succeeds() {
     let gate = gate();
     let mut pauses = vec![];
@@ -323,6 +341,22 @@ async fn one_probe_at_a_time_and_a_cancelled_one_makes_room_for_the_next() {
     assert!(timeout(ms(10), gate.admit(Live, within(s(1)))).await.is_err());
     let probe = gate.admit(Live, within(s(1))).await.expect("the next probe");
     probe.settle(Ok(()));
+    assert_eq!(gate.state().breaker, BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_the_quota_refuses_leaves_the_probe_to_the_next() {
+    let gate = gate();
+    let paused = gate.admit(Live, within(s(1))).await.expect("first");
+    let blocked = gate.admit(Live, within(s(1))).await.expect("second");
+    paused.settle(Err(&CrmError::RateLimited { retry_after: Some(s(90)) }));
+    blocked.settle(Err(&BLOCKED));
+    sleep(s(60)).await;
+    for _ in 0..2 {
+        let refused = gate.admit(Live, within(s(1))).await;
+        assert!(matches!(refused, Err(CrmError::QuotaExhausted { .. })), "the pause is in the way, no probe");
+    }
+    gate.admit(Live, within(s(60))).await.expect("the probe").settle(Ok(()));
     assert_eq!(gate.state().breaker, BreakerState::Closed);
 }
 
