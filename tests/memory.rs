@@ -1,5 +1,7 @@
 //! The bound on memory, measured on the process itself: this binary holds one test, so that nothing else allocates beside it.
 
+#![expect(clippy::unwrap_used, reason = "a test, helpers included")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -13,8 +13,10 @@ const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
+type Invalidate = fn(&Cache);
+
 /// The ways of taking the knowledge about contact 7 and its number back.
-const WAYS: [(&str, fn(&Cache)); 5] = [
+const WAYS: [(&str, Invalidate); 5] = [
     ("phone", |cache| {
         cache.invalidate_phone(phone(1), Reach::Remove);
     }),

@@ -1,9 +1,13 @@
 //! The service from outside: one binary, one module a topic.
+#![expect(clippy::unwrap_used, reason = "a test, helpers included, may stop at what it did not expect")]
+
 mod harness;
 
 mod cache_lifetimes;
 mod coalescing;
+mod documents;
 mod invalidation;
+mod layers;
 mod model;
 mod sandbox;
 mod schedules;

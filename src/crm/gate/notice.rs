@@ -77,7 +77,7 @@ impl Complaints {
             return None;
         }
         self.made[kind] = Some(now);
-        Some(Notice::Complaint(error.clone()))
+        Some(Notice::Complaint(*error))
     }
 }
 

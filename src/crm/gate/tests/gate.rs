@@ -298,7 +298,7 @@ async fn a_blocked_address_suspends_all_calls_also_those_who_wait_already() {
     pass.settle(Err(&BLOCKED));
     let suspended = Err(CrmError::Suspended { retry_after: s(60) });
     let ended = all(waiting).await;
-    assert_eq!(ended[..2], [suspended.clone(), suspended.clone()]);
+    assert_eq!(ended[..2], [suspended, suspended]);
     assert_eq!(ended[2], Err(CrmError::Suspended { retry_after: s(90) }), "a live call probes first");
     assert_eq!(call(&gate, Live, s(8), Ok(())).await, suspended);
     assert!(!gate.may_retry());
