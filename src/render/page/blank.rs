@@ -95,7 +95,7 @@ pub(in crate::render) fn failure(failure: &Failure<'_>, asked: &Asked, options: 
         caption: Some(caption),
         region: failure.number.and_then(|number| Line::from(number).region),
         headline: if headline.is_empty() { caption.to_owned() } else { headline },
-        message: failure.detail.to_owned(),
+        message: sentence(failure.detail),
         actions: again.into_iter().chain(failure.number.map(call_back)).collect(),
         footer: Footer::saying(format!("{} · request {}", failure.code, failure.request_id)),
     })
@@ -111,6 +111,14 @@ fn wording(code: &str) -> (&'static str, bool) {
         "unauthorized" | "forbidden" => ("Not allowed", false),
         _ => ("No answer", false),
     }
+}
+
+/// `detail` as a person writes it: problem documents have theirs in lower case and without a full stop.
+fn sentence(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let stop = if detail.ends_with(['.', '!', '?']) { "" } else { "." };
+    first + letters.as_str() + stop
 }
 
 /// The number as written abroad, with its extension.

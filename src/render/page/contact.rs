@@ -85,8 +85,10 @@ fn heading(card: &Card) -> (&str, Option<&str>) {
     }
 }
 
+/// What kept the CRM's newer answer away, and how old this one is.
 fn stale(freshness: &Freshness) -> String {
-    format!("The CRM did not answer in time. This is how it was {}.", Ago::age(freshness.age))
+    let why = if freshness.detail == Some("soft-deadline") { "is slow" } else { "does not answer" };
+    format!("The CRM {why}. This is how it was {}.", Ago::age(freshness.age))
 }
 
 /// The large line; a very long one is set smaller, so that the rest stays in view.
