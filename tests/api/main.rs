@@ -8,6 +8,8 @@ mod coalescing;
 mod documents;
 mod invalidation;
 mod layers;
+mod lookups;
 mod model;
 mod sandbox;
 mod schedules;
+mod whose_number;

@@ -1,2 +1,3 @@
 //! What the tests build on.
+pub(crate) mod service;
 pub(crate) mod world;
