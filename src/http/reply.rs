@@ -96,7 +96,7 @@ impl Reply<'_> {
     }
 
     fn asked(&self) -> Asked {
-        Asked { input: self.query.phone.clone() }
+        Asked { input: as_sent(&self.query.phone) }
     }
 
     fn options(&self, number: Option<&Number>) -> Options {
@@ -126,6 +126,14 @@ impl Reply<'_> {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
             headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
+    }
+}
+
+/// The number as the phone system wrote it: a bare `+` comes out of a query string as a space, and some systems compare the two.
+fn as_sent(phone: &str) -> String {
+    match phone.strip_prefix(' ') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => format!("+{rest}"),
+        _ => phone.to_owned(),
     }
 }
 

@@ -1,10 +1,13 @@
-//! The OpenAPI 3.1 document of the lookup listener, made from the code: operations stand on their handlers, schemas in [`schema`].
+//! The OpenAPI 3.1 document of the lookup listener, made from the code: operations stand on their handlers, schemas in `answer`, `failure`
+//! and `question`.
 //!
 //! Tests hold it against the router (every route and method, and nothing else) and against real answers (every member, with its type);
 //! `docs/openapi.json` is the same text, committed.
 
+mod answer;
+mod failure;
 mod page;
-mod schema;
+mod question;
 
 use std::sync::LazyLock;
 
@@ -16,10 +19,10 @@ use utoipa::{Modify, OpenApi as _};
 
 use crate::render::Format;
 
+pub(super) use self::answer::{BatchResults, CardBody, JsonAnswer};
+pub(super) use self::failure::{ProblemBody, Refusals};
 pub(super) use self::page::page;
-pub(super) use self::schema::{
-    BatchBody, BatchParams, BatchResults, CardBody, JsonAnswer, LookupParams, ProblemBody, Refusals,
-};
+pub(super) use self::question::{BatchBody, BatchParams, LookupParams};
 
 /// The document, made once.
 static JSON: LazyLock<String> = LazyLock::new(|| {

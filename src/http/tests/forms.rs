@@ -109,5 +109,6 @@ async fn a_bare_plus_and_every_alias_mean_the_same_number() {
     for path in ["/lookup?phone=+14155550123", "/lookup?caller=%2b14155550123", "/lookup?from=+14155550123&x=1"] {
         let got = client.get(path).await;
         assert_eq!((got.status.as_u16(), &got.json()["phone"]["e164"]), (200, &KNOWN.into()), "{path}");
+        assert_eq!(got.json()["phone"]["input"], KNOWN, "some phone systems compare it with what they sent");
     }
 }

@@ -1,0 +1,192 @@
+//! The server from outside, over real sockets.
+
+use std::net::SocketAddr;
+
+use axum::routing::get;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::*;
+
+/// A server on a free port, and the means to stop it.
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Drained>,
+    /// Lets `/slow` answer.
+    release: Arc<Notify>,
+    /// `/slow` has been reached.
+    reached: Arc<Notify>,
+}
+
+impl Running {
+    async fn start(settings: ServerSettings) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (inside, arrived) = (Arc::clone(&release), Arc::clone(&reached));
+        let slow = get(move || async move {
+            arrived.notify_one();
+            inside.notified().await;
+            "late"
+        });
+        let router = Router::new().route("/", get(|| async { "ok" })).route("/slow", slow);
+        let (stop, stopped) = oneshot::channel();
+        let served =
+            tokio::spawn(async move { serve(listener, router, &settings, async { drop(stopped.await) }).await });
+        Self { address, stop, served, release, reached }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends bytes and reads until the server closes.
+    async fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        read_all(&mut stream).await
+    }
+}
+
+/// Until the server closes; a reset counts as a close.
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    String::from_utf8(bytes).unwrap()
+}
+
+async fn read_some(stream: &mut TcpStream) -> String {
+    let mut bytes = [0; 1024];
+    let count = stream.read(&mut bytes).await.unwrap();
+    String::from_utf8(bytes[..count].to_vec()).unwrap()
+}
+
+fn impatient() -> ServerSettings {
+    ServerSettings {
+        head_timeout: Duration::from_millis(100),
+        idle_timeout: Duration::from_millis(400),
+        drain_timeout: Duration::from_millis(300),
+        max_head_bytes: 8192,
+        ..ServerSettings::default()
+    }
+}
+
+#[tokio::test]
+async fn requests_follow_each_other_on_one_connection() {
+    let server = Running::start(ServerSettings::default()).await;
+    let mut stream = server.connect().await;
+    for _ in 0..3 {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        assert!(read_some(&mut stream).await.ends_with("ok"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_early_is_still_answered() {
+    let server = Running::start(ServerSettings::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    stream.shutdown().await.unwrap();
+    assert!(read_all(&mut stream).await.ends_with("ok"));
+}
+
+#[tokio::test]
+async fn a_head_that_dribbles_is_cut() {
+    let server = Running::start(impatient()).await;
+    let mut stream = server.connect().await;
+    let started = Instant::now();
+    stream.write_all(b"GET / HTTP/1.1\r\nx-").await.unwrap();
+
+    let answer = read_all(&mut stream).await;
+
+    assert_eq!(answer, "");
+    assert!(started.elapsed() < impatient().idle_timeout, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_a_head_but_not_for_ever() {
+    let server = Running::start(impatient()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    read_some(&mut stream).await;
+    let started = Instant::now();
+
+    assert_eq!(read_all(&mut stream).await, "");
+
+    assert!(started.elapsed() > impatient().head_timeout * 2, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_head_too_large_is_431_and_garbage_is_400() {
+    let server = Running::start(impatient()).await;
+    let huge = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "a".repeat(9000));
+    assert!(server.exchange(huge.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    let long = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(9000));
+    assert!(server.exchange(long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    assert!(server.exchange(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+    assert!(server.exchange(b"what is this\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_their_turn() {
+    let server = Running::start(ServerSettings { max_connections: 1, ..ServerSettings::default() }).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    read_some(&mut first).await;
+    let mut second = server.connect().await;
+    second.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+
+    let waited = tokio::time::timeout(Duration::from_millis(100), read_some(&mut second)).await;
+    assert!(waited.is_err(), "the only slot is taken");
+    drop(first);
+
+    assert!(read_all(&mut second).await.ends_with("ok"));
+}
+
+#[tokio::test]
+async fn a_drain_finishes_the_request_in_flight_and_takes_no_new_connection() {
+    let server = Running::start(ServerSettings::default()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    server.reached.notified().await;
+    server.stop.send(()).unwrap();
+    while TcpStream::connect(server.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!server.served.is_finished());
+
+    server.release.notify_one();
+
+    let answer = read_all(&mut stream).await;
+    assert!(answer.contains("connection: close") && answer.ends_with("late"), "{answer}");
+    assert_eq!(server.served.await.unwrap(), Drained::Complete);
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_idle_connections() {
+    let server = Running::start(ServerSettings::default()).await;
+    let (mut used, mut unused) = (server.connect().await, server.connect().await);
+    used.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    read_some(&mut used).await;
+
+    server.stop.send(()).unwrap();
+
+    assert_eq!(server.served.await.unwrap(), Drained::Complete);
+    assert_eq!(read_all(&mut used).await + &read_all(&mut unused).await, "");
+}
+
+#[tokio::test]
+async fn a_drain_has_a_deadline() {
+    let server = Running::start(impatient()).await;
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    server.reached.notified().await;
+
+    server.stop.send(()).unwrap();
+
+    assert_eq!(server.served.await.unwrap(), Drained::Cut { connections: 1 });
+    assert_eq!(read_all(&mut stream).await, "");
+}
