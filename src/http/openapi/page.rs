@@ -19,6 +19,7 @@ body{max-width:56rem;margin:0 auto;padding:1rem}\
 section{border-top:1px solid #8885;margin-top:1.5rem}\
 h2{font-size:1.1rem}h2 code{font-weight:700}\
 table{border-collapse:collapse;width:100%}\
+caption{text-align:left;font-weight:600;padding-top:.75rem}\
 th,td{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0}\
 th{font-weight:600;white-space:nowrap}\
 td:last-child{width:100%}";
@@ -74,14 +75,14 @@ pub(in crate::http) async fn page() -> Response {
 <table>
 <caption>Parameters</caption>
 {% for row in operation.parameters %}
-<tr><th scope="row">{{ row.name }}</th><td>{{ row.text }}</td></tr>
+<tr><th scope="row">{{ row.name }}</th><td>{% for piece in row.pieces() %}{% if piece.is_code %}<code>{{ piece.text }}</code>{% else %}{{ piece.text }}{% endif %}{% endfor %}</td></tr>
 {% endfor %}
 </table>
 {% endif %}
 <table>
 <caption>Answers</caption>
 {% for row in operation.responses %}
-<tr><th scope="row">{{ row.name }}</th><td>{{ row.text }}</td></tr>
+<tr><th scope="row">{{ row.name }}</th><td>{% for piece in row.pieces() %}{% if piece.is_code %}<code>{{ piece.text }}</code>{% else %}{{ piece.text }}{% endif %}{% endfor %}</td></tr>
 {% endfor %}
 </table>
 </section>
@@ -102,6 +103,7 @@ struct Page<'a> {
 struct Operation<'a> {
     method: String,
     path: &'a str,
+    tag: &'a str,
     summary: &'a str,
     parameters: Vec<Row<'a>>,
     responses: Vec<Row<'a>>,
@@ -112,6 +114,19 @@ struct Row<'a> {
     text: &'a str,
 }
 
+/// A part of a text that is code or is not.
+struct Piece<'a> {
+    is_code: bool,
+    text: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// Descriptions are Markdown, of which ours use the backtick only.
+    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        self.text.split('`').enumerate().map(|(index, text)| Piece { is_code: index % 2 == 1, text })
+    }
+}
+
 impl<'a> Page<'a> {
     fn of(document: &'a Value) -> Self {
         let paths = document["paths"].as_object().into_iter().flatten();
@@ -120,12 +135,15 @@ impl<'a> Page<'a> {
             item.filter(|(method, _)| *method != "head")
                 .map(|(method, operation)| Operation::of(method, path, operation))
         });
+        let mut operations: Vec<_> = operations.collect();
+        // What the service is for comes first, its description last.
+        operations.sort_by_key(|operation| operation.tag != "lookup");
         Self {
             title: text(&document["info"]["title"]),
             version: text(&document["info"]["version"]),
             description: text(&document["info"]["description"]),
             style: STYLE,
-            operations: operations.collect(),
+            operations,
         }
     }
 }
@@ -138,6 +156,7 @@ impl<'a> Operation<'a> {
         Self {
             method: method.to_ascii_uppercase(),
             path,
+            tag: text(&operation["tags"][0]),
             summary: text(&operation["summary"]),
             parameters: parameters.map(row).collect(),
             responses: responses
