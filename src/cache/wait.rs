@@ -32,6 +32,8 @@ struct Seat {
     place: Place,
     /// Something usable was there when the caller came.
     had_stale: bool,
+    /// What an answer from this fill says of itself.
+    told: Freshness,
 }
 
 /// What a caller saw of its fill.
@@ -83,7 +85,8 @@ fn enter(inner: &Arc<Inner>, asked: &Number, ask: &Ask) -> Entered {
     if let Some(sender) = begun {
         fill::start(inner, asked.e164, place.started, sender, ask.hard);
     }
-    Entered::Seated(Seat { progress, place, had_stale })
+    let status = if place.leads { CacheStatus::Miss } else { CacheStatus::Coalesced };
+    Entered::Seated(Seat { progress, place, had_stale, told: without_entry(status, had_stale) })
 }
 
 /// How a wait ended: for good, or so that another try may help.
@@ -94,25 +97,32 @@ enum Outcome {
 
 /// Waits at the fill as long as the caller will, and makes of it what the caller is told.
 async fn sit(inner: &Arc<Inner>, asked: &Number, ask: &Ask, mut seat: Seat) -> Outcome {
-    let status = if seat.place.leads { CacheStatus::Miss } else { CacheStatus::Coalesced };
-    let told = without_entry(status, seat.had_stale);
     if seat.had_stale {
         match watch_until(&mut seat.progress, ask.soft.min(ask.hard)).await {
             Seen::Landed(landed) => return landed_outcome(inner, asked, ask, &seat, landed),
-            Seen::TimeUp(_) => {
-                if let Some(served) = stale(inner, asked, "soft-deadline") {
-                    return Outcome::Final(Ok(served));
-                } // Removed while the caller waited: it must not be given any more.
-            }
+            Seen::TimeUp(early) => match (stale(inner, asked, "soft-deadline"), seat.early(inner, asked, early)) {
+                // "Nobody" from then is worth less than a name from now, even without its leads.
+                (Some(nobody), Some(early)) if nobody.cards.is_empty() => return Outcome::Final(Ok(early)),
+                (Some(stale), _) => return Outcome::Final(Ok(stale)),
+                (None, _) => {} // Removed while the caller waited: it must not be given any more.
+            },
         }
     }
     match watch_until(&mut seat.progress, ask.hard).await {
         Seen::Landed(landed) => landed_outcome(inner, asked, ask, &seat, landed),
-        Seen::TimeUp(Some(cards)) if !inner.table().overtook(&ids(&cards), seat.place) => {
-            let freshness = Freshness { detail: Some("partial"), ..told };
-            Outcome::Final(Ok(Served { cards: matching::best_first(cards.to_vec(), asked), freshness }))
+        Seen::TimeUp(early) => {
+            let early = seat.early(inner, asked, early);
+            Outcome::Final(early.ok_or(Unserved::Deadline(seat.told)))
         }
-        Seen::TimeUp(_) => Outcome::Final(Err(Unserved::Deadline(told))),
+    }
+}
+
+impl Seat {
+    /// The cards verified so far as an answer, unless one of them was taken back before the caller came.
+    fn early(&self, inner: &Inner, asked: &Number, cards: Option<Arc<[Arc<Card>]>>) -> Option<Served> {
+        let cards = cards.filter(|cards| !inner.table().overtook(&ids(cards), self.place))?;
+        let freshness = Freshness { detail: Some("partial"), ..self.told };
+        Some(Served { cards: matching::best_first(cards.to_vec(), asked), freshness })
     }
 }
 
@@ -124,8 +134,7 @@ fn landed_outcome(
     seat: &Seat,
     landed: Result<Arc<Filled>, FillError>,
 ) -> Outcome {
-    let status = if seat.place.leads { CacheStatus::Miss } else { CacheStatus::Coalesced };
-    let told = without_entry(status, seat.had_stale);
+    let told = seat.told;
     match landed {
         Ok(filled) if inner.table().overtook(&ids(&filled.cards), seat.place) => {
             Outcome::Again(Err(Unserved::Fill(FillError::Overtaken, told)))

@@ -10,6 +10,8 @@ mod invalidation;
 mod layers;
 mod lookups;
 mod model;
+mod quota;
 mod sandbox;
 mod schedules;
+mod upstream_failures;
 mod whose_number;

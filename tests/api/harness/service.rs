@@ -37,8 +37,6 @@ pub(crate) struct Options {
 /// The service and the CRM behind it.
 pub(crate) struct Service {
     pub(crate) sandbox: Sandbox,
-    pub(crate) lookups: LookupService,
-    pub(crate) gate: Arc<Gate>,
     names: Dictionaries,
     router: Router,
     admin: Router,
@@ -73,15 +71,15 @@ impl Service {
         let metrics = Arc::new(Metrics::new());
         let gate = Arc::new(Gate::new(options.gate, Arc::clone(&metrics)));
         let wire = Arc::new(InProcess(sandbox.router()));
-        let client = CrmClient::new(crm::Settings::new(token.into()), wire, Arc::clone(&gate), Arc::clone(&metrics));
+        let client = CrmClient::new(crm::Settings::new(token.into()), wire, gate, Arc::clone(&metrics));
         let names = Dictionaries::new(client.clone(), <_>::default());
         let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
         let upstream = Upstream { client, names: names.clone(), links: links.clone() };
         let lookups = LookupService::new(options.lookup, options.cache, upstream, Arc::clone(&metrics));
         let http = HttpSettings::new(region(), links);
-        let api = Api::new(lookups.clone(), CallerReader::new(10_000), metrics, http);
+        let api = Api::new(lookups, CallerReader::new(10_000), metrics, http);
         let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
-        Self { sandbox, lookups, gate, names, router, admin }
+        Self { sandbox, names, router, admin }
     }
 
     /// As after the start of the real service: stages and users are known, and the calls for that are forgotten.
