@@ -4,12 +4,11 @@
 //! cannot be empty. An id filter is cut by `limit`, which defaults to 50, so every list is asked for with the largest page.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 /// The most records the API gives in one page.
 const LIMIT: usize = 250;
-/// Ids in one request: 20-digit ids, the longest there can be, still keep the request line under 8 KB.
-const BATCH: usize = 230;
+/// A longer request line may be refused on the way; ids of up to twelve digits fit a whole page's worth.
+const MAX_PATH: usize = 7_900;
 
 /// A text the CRM may be searched for: it has at least seven digits. Personal data: the `Debug` form hides it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -85,14 +84,19 @@ pub(super) fn page(path: &str, number: usize) -> String {
 
 /// Brackets are sent as they are: the CRM takes both, and encoded ones would double the length.
 fn by_id(path: &str, ids: impl IntoIterator<Item = u64>) -> Vec<String> {
-    let ids: Vec<u64> = ids.into_iter().collect();
-    let path_of = |batch: &[u64]| {
-        batch.iter().fold(path.to_owned(), |mut path, id| {
-            write!(path, "&filter[id][]={id}").expect("a String takes everything");
-            path
-        })
-    };
-    ids.chunks(BATCH).map(path_of).collect()
+    let (mut paths, mut in_last): (Vec<String>, usize) = (Vec::new(), LIMIT);
+    for id in ids {
+        let filter = format!("&filter[id][]={id}");
+        match paths.last_mut() {
+            Some(last) if in_last < LIMIT && last.len() + filter.len() <= MAX_PATH => last.push_str(&filter),
+            _ => {
+                paths.push(format!("{path}{filter}"));
+                in_last = 0;
+            }
+        }
+        in_last += 1;
+    }
+    paths
 }
 
 #[cfg(test)]
@@ -122,9 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn ids_go_out_in_batches_whose_request_line_stays_under_8_kb() {
+    fn ids_go_out_in_whole_pages_whose_request_line_stays_under_8_kb() {
+        let sizes = |paths: &[String]| paths.iter().map(|p| p.matches("filter[id][]=").count()).collect::<Vec<_>>();
+        assert_eq!(sizes(&contacts_by_id(20_000_000..20_000_600)), [250, 250, 100]);
         let paths = contacts_by_id(std::iter::repeat_n(u64::MAX, 600));
-        assert_eq!(paths.iter().map(|p| p.matches("filter[id][]=").count()).collect::<Vec<_>>(), [230, 230, 140]);
+        assert_eq!(sizes(&paths), [231, 231, 138]);
         assert!(paths.iter().all(|p| p.len() + "GET  HTTP/1.1\r\n".len() < 8_000));
         assert!(paths.iter().all(|p| p.contains("limit=250")));
     }
