@@ -300,3 +300,18 @@ async fn debug_shows_neither_token_nor_names() {
     let shown = format!("{:?} {page:?}", bench.client);
     assert!(!shown.contains("secret-token") && !shown.contains("N7"), "{shown}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_given_too_little_time_do_not_suspend_the_calls() {
+    let slow = || after(3 * SECOND, nothing());
+    for (patience, calls_go_on) in [(SECOND / 2, true), (SECOND, false)] {
+        let bench = Bench::new((0..20).map(|_| slow()));
+        for _ in 0..20 {
+            let ended = bench.client.search(&number(), Ask { until: Instant::now() + patience, ..ask() }).await;
+            assert!(matches!(ended, Err(CrmError::Timeout | CrmError::Suspended { .. })));
+            tokio::time::sleep(SECOND).await; // Nobody stands in line.
+        }
+        let suspended = bench.counted(Endpoint::ContactsQuery, UpstreamOutcome::ShortCircuited) > 0;
+        assert_eq!(suspended, !calls_go_on, "with {patience:?} each");
+    }
+}
