@@ -38,6 +38,8 @@ pub(crate) enum Promise {
     Ready,
     /// … nor does it last longer than the CRM's.
     Recovery,
+    /// While the CRM is well, most callers get an answer, although more numbers call than the quota can fetch at once.
+    Useful,
     /// Memory does not grow.
     Memory,
 }

@@ -82,7 +82,7 @@ pub(crate) struct Phase {
     pub(crate) name: &'static str,
     pub(crate) trouble: Trouble,
     pub(crate) length: Duration,
-    /// By then a call to the CRM must have succeeded, if the phase is about that.
+    /// The CRM has become well, and by then a call to it must have succeeded.
     pub(crate) recovery: Option<Duration>,
 }
 
@@ -102,11 +102,11 @@ pub(crate) fn phases(times: &Times) -> Vec<Phase> {
         ("gone", Trouble::Gone, 2),
         ("healthy", Trouble::None, 4),
     ];
-    let phase = |&(name, trouble, halves)| Phase {
+    let phase = |(n, &(name, trouble, halves)): (usize, &(_, _, u32))| Phase {
         name,
         trouble,
         length: times.unit * halves / 2,
-        recovery: (trouble == Trouble::None).then(|| times.recovery()),
+        recovery: (n > 0 && trouble == Trouble::None).then(|| times.recovery()),
     };
-    PHASES.iter().map(phase).collect()
+    PHASES.iter().enumerate().map(phase).collect()
 }

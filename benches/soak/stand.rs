@@ -90,11 +90,14 @@ impl Stand {
         if worst > UPSTREAM_RATE as usize + 1 {
             tally.broke(Promise::Quota, format!("{worst} calls reached the CRM within a second"));
         }
-        if let Some(most) = phase.recovery
-            && recovered.is_none_or(|after| after > most)
-        {
-            tally
-                .broke(Promise::Recovery, format!("the first good call came after {recovered:?}, not within {most:?}"));
+        if let Some(most) = phase.recovery {
+            if recovered.is_none_or(|after| after > most) {
+                let how = format!("the first good call came after {recovered:?}, not within {most:?}");
+                tally.broke(Promise::Recovery, how);
+            }
+            if !tally.was_useful() {
+                tally.broke(Promise::Useful, "more than half of the callers were refused".to_owned());
+            }
         }
         drop(tally);
         row

@@ -70,6 +70,11 @@ impl Row {
         (self.crm_calls, self.worst_second, self.recovered) = (calls, worst_second, recovered);
     }
 
+    /// Whether at least half of the callers got an answer.
+    pub(crate) const fn was_useful(&self) -> bool {
+        self.states[State::Refused as usize] * 2 <= self.asked
+    }
+
     fn include(&mut self, phase: &Self) {
         self.length += phase.length;
         self.asked += phase.asked;
