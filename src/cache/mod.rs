@@ -134,7 +134,10 @@ struct Inner {
     table: Mutex<Table<watch::Receiver<Progress>>>,
     /// Entries of fills that started before this count as stale.
     expired_before: AtomicU64,
-    queue: Arc<Queue>,
+    /// Numbers whose entries are late in their fresh life.
+    due: Arc<Queue>,
+    /// Those among them that have to be searched for.
+    due_searches: Arc<Queue>,
     source: Arc<dyn Source>,
     metrics: Arc<Metrics>,
 }
@@ -148,7 +151,8 @@ impl Cache {
             store: Store::new(settings.max_bytes, &settings.lifetimes, &metrics),
             table: Mutex::new(Table::new(settings.fill_timeout.saturating_mul(2), settings.table_bound)),
             expired_before: AtomicU64::new(0),
-            queue: Arc::new(Queue::new(settings.refresh_queue)),
+            due: Arc::new(Queue::new(settings.refresh_queue)),
+            due_searches: Arc::new(Queue::new(settings.refresh_queue)),
             settings,
             source,
             metrics,
@@ -183,7 +187,8 @@ impl Cache {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.queue.wake();
+        self.due.wake();
+        self.due_searches.wake();
     }
 }
 
@@ -238,7 +243,7 @@ impl Inner {
         let freshness = match view.state {
             State::Fresh { due } => {
                 if due {
-                    self.queue.push(view.key);
+                    self.due.push(view.key);
                 }
                 Freshness::hit(&view.entry, now)
             }

@@ -5,7 +5,7 @@
 //! searched for one by one. Nobody waits for any of this, and a failure shortens no entry's life.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -59,32 +59,32 @@ impl Queue {
     }
 }
 
-/// Starts the task that works the queue off. It ends with the cache, which wakes it once more when it is dropped.
+/// Starts the tasks that work the queues off. They end with the cache, which wakes them once more when it is dropped.
 pub(super) fn start(inner: &Arc<Inner>) {
-    let queue = Arc::clone(&inner.queue);
     let gather = inner.settings.refresh_gather;
-    let cache = Arc::downgrade(inner);
-    tokio::spawn(async move {
-        loop {
-            queue.pushed.notified().await;
-            sleep(gather).await;
-            let Some(inner) = cache.upgrade() else { break };
-            inner.work_off(queue.take()).await;
-        }
-    });
+    tokio::spawn(work(Arc::downgrade(inner), Arc::clone(&inner.due), gather, async |inner: &Inner, due| {
+        inner.refresh(due).await
+    }));
+    // Searches go one by one and may each wait long for the quota: the batches must not stand behind them.
+    tokio::spawn(work(
+        Arc::downgrade(inner),
+        Arc::clone(&inner.due_searches),
+        Duration::ZERO,
+        async |inner: &Inner, due| {
+            for key in due {
+                inner.refresh_by_search(key).await;
+            }
+        },
+    ));
 }
 
-impl Inner {
-    /// Refreshes what is due.
-    async fn work_off(&self, due: HashSet<E164>) {
-        let (searched, known): (Vec<_>, Vec<_>) =
-            due.into_iter().filter_map(|key| self.due(key)).partition(|due| due.search);
-        for batch in batches(known) {
-            self.refresh_by_id(batch).await;
-        }
-        for due in searched {
-            self.refresh_by_search(due.key).await;
-        }
+/// Works one queue off until the cache is gone.
+async fn work(cache: Weak<Inner>, queue: Arc<Queue>, gather: Duration, refresh: impl AsyncFn(&Inner, HashSet<E164>)) {
+    loop {
+        queue.pushed.notified().await;
+        sleep(gather).await;
+        let Some(inner) = cache.upgrade() else { break };
+        refresh(&inner, queue.take()).await;
     }
 }
 
@@ -122,8 +122,18 @@ fn batches(due: Vec<Due>) -> Vec<Vec<Due>> {
 }
 
 impl Inner {
+    /// Refreshes what can be refreshed by id, and hands on what has to be searched for.
+    async fn refresh(&self, due: HashSet<E164>) {
+        let (searches, known): (Vec<_>, Vec<_>) =
+            due.into_iter().filter_map(|key| self.still_due(key)).partition(|due| due.search);
+        searches.into_iter().for_each(|due| self.due_searches.push(due.key));
+        for batch in batches(known) {
+            self.refresh_by_id(batch).await;
+        }
+    }
+
     /// The entry of a queued number, if it still wants a refresh.
-    fn due(&self, key: E164) -> Option<Due> {
+    fn still_due(&self, key: E164) -> Option<Due> {
         let now = Instant::now();
         let entry = self.store.entry(key).filter(|entry| now >= entry.refresh_at)?;
         let searched = self.settings.lifetimes.known_fresh.saturating_mul(SEARCH_EVERY);
@@ -139,9 +149,7 @@ impl Inner {
         match asking.await {
             Ok(cards) => {
                 let unclear = self.confirm(batch, cards, started);
-                for key in unclear {
-                    self.refresh_by_search(key).await;
-                }
+                unclear.into_iter().for_each(|key| self.due_searches.push(key));
             }
             Err(_) => batch.iter().for_each(|due| self.postpone(due.key)),
         }

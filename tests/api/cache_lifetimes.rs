@@ -232,6 +232,32 @@ async fn a_refresh_by_id_finds_edits_and_a_moved_number_is_searched_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn batches_by_id_do_not_wait_behind_slow_searches() {
+    let world = World::new();
+    world.set(7, "Anna", &[phone(100)]);
+    let cache = world.cache(|settings| settings.lifetimes.known_fresh = MINUTE);
+    for n in 0..21 {
+        get(&cache, phone(n)).await.unwrap();
+    }
+    get(&cache, phone(100)).await.unwrap();
+    sleep(50 * SECOND).await;
+    world.set_way(Way::Slow(5 * SECOND));
+    for n in 0..21 {
+        get(&cache, phone(n)).await.unwrap(); // Due: more than a hundred seconds of searches, one by one.
+    }
+    sleep(3 * SECOND).await;
+    let asked_at = Instant::now();
+
+    assert_eq!(get(&cache, phone(100)).await.unwrap().freshness.status, CacheStatus::Hit);
+    sleep(7 * SECOND).await;
+
+    let asked = world.asked();
+    let batch = asked.iter().find(|(_, question)| *question == Question::Refetch([ContactId(7)].into()));
+    assert_eq!(batch.map(|(at, _)| *at - asked_at), Some(SECOND), "after a second of gathering");
+    assert_eq!(get(&cache, phone(100)).await.unwrap().freshness.age, SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_an_hour_of_refreshes_by_id_the_number_itself_is_searched_for_again() {
     let world = World::new();
     world.set(7, "Anna", &[phone(1)]);
