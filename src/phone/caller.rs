@@ -62,7 +62,8 @@ fn read(raw: &str, region: Region) -> Outcome {
     if let Some(extension) = extension(&text) {
         return Ok(Caller::Extension(extension));
     }
-    number(&text, region).map(Caller::Number)
+    let number = number(&text, region)?;
+    Ok(if withheld::is_spelled(number.e164) { Caller::Withheld } else { Caller::Number(number) })
 }
 
 /// A query string turns a plus into a space, so a leading space is one. But people type spaces, too: where there is punctuation among the
@@ -169,6 +170,12 @@ mod tests {
         ] {
             assert_eq!(caller(raw, "US"), Ok(Caller::Withheld), "{raw}");
         }
+    }
+
+    #[test]
+    fn a_number_that_spells_a_word_elsewhere_is_a_number() {
+        assert_eq!(number("8656696", "IS"), "+3548656696");
+        assert_eq!(caller("0282452253", "CN"), caller("+86282452253", "US"));
     }
 
     #[test]

@@ -79,6 +79,7 @@ proptest! {
     fn any_text_is_read_or_refused(text in text(), region in region()) {
         if let Ok(Caller::Number(Number { e164, .. })) = read(&text, region) {
             prop_assert_eq!(e164.to_string().parse(), Ok(e164));
+            prop_assert_eq!(read(&e164.to_string(), region), Ok(Caller::Number(e164.into())), "{:?}", text);
         }
         for Number { e164, .. } in read_stored(&text, region) {
             prop_assert_eq!(e164.to_string().parse(), Ok(e164));

@@ -3,9 +3,12 @@
 //! libphonenumber's rules first: an international prefix or plus makes a calling code follow; otherwise the region's code applies, unless the
 //! digits only make sense with the code in front; the national prefix is dropped, *but never from digits that are a number as they stand*.
 //!
-//! Then three repairs for what phone systems really send. They apply only where libphonenumber's reading is no valid number, and only if the
-//! repaired one is: the plus was lost, so the digits begin with a calling code; a prefix of another country (`00` in the US) was dialled; Mexico's
-//! mobile 1, which libphonenumber has forgotten since 2019 and networks have not.
+//! Then two repairs for what phone systems really send. They apply only where libphonenumber's reading is no valid number, and only if the
+//! repaired one is: the plus was lost, so the digits begin with a calling code; or a prefix of another country (`00` in the US) was dialled.
+//! Mexico's mobile 1, which libphonenumber has forgotten since 2019 and networks have not, counts as possible.
+//!
+//! Last, what is read is read once more in its canonical form, until that means itself: libphonenumber drops another national prefix from some
+//! numbers that nobody has, and one caller would have two names.
 
 use super::plan::{self, Fit, Plan};
 use super::writing::Written;
@@ -24,7 +27,8 @@ const MIN_INTERNATIONAL: usize = 11;
 /// The possible number that `text` means in `region`. The text is that of a number: no URI around it.
 pub(super) fn read(text: &str, region: Region) -> Result<Number, InvalidPhone> {
     let written = Written::take(&digits::to_ascii(text))?;
-    let e164 = meaning(&written, plan::of_region(region))?;
+    let home = plan::of_region(region);
+    let e164 = settled(meaning(&written, home)?, home)?;
     Ok(Number { e164, extension: written.extension })
 }
 
@@ -32,6 +36,22 @@ pub(super) fn read(text: &str, region: Region) -> Result<Number, InvalidPhone> {
 pub(super) fn is_assigned(number: E164) -> bool {
     let (code, national) = number.parts();
     plan::owner(code, &national).is_some_and(|plan| plan.is_assigned(&national))
+}
+
+/// The number whose canonical form means itself. An assigned one always does.
+fn settled(mut number: E164, home: &Plan) -> Result<E164, InvalidPhone> {
+    for _ in 0..MAX_NATIONAL {
+        if is_assigned(number) {
+            return Ok(number);
+        }
+        let canonical = Written { has_plus: true, digits: number.digits(), extension: None };
+        let again = Reading::take(&canonical, home)?.possible()?;
+        if again == number {
+            return Ok(number);
+        }
+        number = again;
+    }
+    Err(InvalidPhone::InvalidLength)
 }
 
 fn meaning(written: &Written, home: &Plan) -> Result<E164, InvalidPhone> {
@@ -216,6 +236,12 @@ mod tests {
     fn mexican_mobile_numbers_may_have_their_former_one() {
         assert_eq!(number("+52 1 55 1234 5678", "US"), ok("+5215512345678"));
         assert_eq!(number("+52 55 1234 5678", "US"), ok("+525512345678"));
+    }
+
+    #[test]
+    fn what_is_read_means_itself_in_its_canonical_form() {
+        assert_eq!(number("01000000", "IM"), ok("+441000000"));
+        assert_eq!(number("+4401000000", "IM"), ok("+441000000"));
     }
 
     #[test]

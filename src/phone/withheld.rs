@@ -1,6 +1,6 @@
 //! What phone systems send in place of a number that its owner did not want to show, or that the network lost.
 
-use super::digits;
+use super::{E164, digits};
 
 /// Words for it, lower case, single spaces for everything between letters. From SIP privacy (RFC 3323), the caller-id services of
 /// telephone networks, and what PBXs make of them.
@@ -14,7 +14,8 @@ const WORDS: [&str; 54] = [
     "неизвестный",
 ];
 
-/// Numbers that spell such words on a keypad: `ANONYMOUS`, `RESTRICTED`, `BLOCKED`, `UNKNOWN`, `UNAVAILABLE` (Twilio, "Caller ID").
+/// International numbers that spell such words on a keypad: `ANONYMOUS`, `RESTRICTED`, `BLOCKED`, `UNKNOWN`, `UNAVAILABLE` (Twilio, "Caller ID").
+/// None is anybody's; without the plus, some are.
 const SPELLED: [&str; 5] = ["266696687", "7378742833", "2562533", "8656696", "86282452253"];
 
 /// The host of an anonymous SIP URI (RFC 3323).
@@ -24,10 +25,16 @@ const HOST: &str = "anonymous.invalid";
 pub(super) fn is_withheld(text: &str, raw: &str) -> bool {
     let is_empty = text.chars().all(|c| c.is_whitespace() || c.is_control() || "+\"'<>".contains(c));
     if digits::count(text) > 0 {
-        return SPELLED.contains(&text.trim().trim_start_matches('+'));
+        // A leading space was a plus.
+        return text.trim_end().strip_prefix(['+', ' ']).is_some_and(|digits| SPELLED.contains(&digits));
     }
     let is_of_host = |text: &str| text.to_ascii_lowercase().contains(HOST);
     (is_empty && !names_a_host(raw)) || is_of_host(raw) || WORDS.contains(&words(text).as_str())
+}
+
+/// Whether `number`, however written, is one that spells a word.
+pub(super) fn is_spelled(number: E164) -> bool {
+    SPELLED.contains(&number.digits().as_str())
 }
 
 /// `sip:192.0.2.1`, `sip:@pbx.example`: an address, but no caller in it.
@@ -73,6 +80,8 @@ mod tests {
     #[test]
     fn spelled_words_and_anonymous_hosts_are_withheld() {
         assert!(is_withheld("+266696687", "+266696687"));
+        assert!(is_withheld(" 266696687", " 266696687"));
+        assert!(is_spelled("+86282452253".parse().unwrap()));
         assert!(is_withheld("thisIsPrivate", "sip:thisIsPrivate@anonymous.invalid"));
     }
 
