@@ -6,7 +6,7 @@ use crate::config;
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::Gate;
 use crate::crm::http::{HttpTransport, SetupError};
-use crate::crm::{CrmClient, WebLinks};
+use crate::crm::{CrmClient, Transport, WebLinks};
 use crate::lookup::{LookupService, Upstream};
 use crate::metrics::Metrics;
 
@@ -31,14 +31,20 @@ impl Backend {
     /// # Errors
     /// When there can be no connection to the CRM.
     pub fn new(settings: config::Backend) -> Result<Self, SetupError> {
+        let transport = HttpTransport::new(settings.transport.clone())?;
+        Ok(Self::over(Arc::new(transport), settings))
+    }
+
+    /// The same, over a wire that is there already.
+    #[must_use]
+    pub fn over(transport: Arc<dyn Transport>, settings: config::Backend) -> Self {
         let metrics = Arc::new(Metrics::new());
-        let transport = Arc::new(HttpTransport::new(settings.transport)?);
         let gate = Arc::new(Gate::new(settings.gate, Arc::clone(&metrics)));
         let crm = CrmClient::new(settings.client, transport, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(crm.clone(), settings.names);
         let links = WebLinks::new(&settings.web_url);
         let upstream = Upstream { client: crm.clone(), names: names.clone(), links };
         let lookups = LookupService::new(settings.lookup, settings.cache, upstream, Arc::clone(&metrics));
-        Ok(Self { metrics, gate, crm, names, lookups })
+        Self { metrics, gate, crm, names, lookups }
     }
 }

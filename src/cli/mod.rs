@@ -68,10 +68,10 @@ enum Command {
     ///
     /// Takes the settings of `serve`. Exit code 0 if somebody has the number, 1 if nobody has it or it could not be found out.
     Lookup(lookup::Args),
-    /// Check the configuration and whether the CRM accepts the credentials
+    /// Check the configuration, and what the CRM lets these credentials do
     ///
-    /// Takes the settings of `serve`. Exit code 0 if it would work, 1 if not.
-    Check(Settings),
+    /// Takes the settings of `serve`. Exit code 0 if it would work, 1 if not; what is merely odd does not count.
+    Check(check::Args),
     /// Ask a running instance how it is, for containers without a shell
     Healthcheck(healthcheck::Args),
     /// Print the OpenAPI document of the lookup listener
@@ -101,7 +101,7 @@ impl Command {
             Self::Demo(args) => demo::run(&args),
             Self::Sandbox(args) => sandbox::run(args),
             Self::Lookup(args) => lookup::run(args),
-            Self::Check(settings) => check::run(&settings.strings),
+            Self::Check(args) => check::run(&args),
             Self::Healthcheck(args) => healthcheck::run(&args),
             Self::Openapi => openapi::run(),
         }

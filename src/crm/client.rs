@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::gate::Gate;
 use super::query::{self, SearchText};
 use super::response::classify;
+use super::rights::{Glance, Right};
 use super::wire::{Answer, Listing, Named, Pipeline, Record, Tail};
 use super::{CrmError, CrmRequest, Transport};
 use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId};
@@ -170,6 +171,14 @@ impl CrmClient {
     /// When it could not be had.
     pub async fn account(&self, ask: Ask) -> Result<Account, CrmError> {
         self.call(Endpoint::Account, query::ACCOUNT, ask).await
+    }
+
+    /// Whether the token may list these, by asking for one of them.
+    ///
+    /// # Errors
+    /// [`CrmError::Forbidden`] if it may not; any other error leaves the question open.
+    pub async fn may_list(&self, right: Right, ask: Ask) -> Result<(), CrmError> {
+        self.call::<Glance>(right.endpoint(), right.path(), ask).await.map(drop)
     }
 
     /// All pipelines with their stages.

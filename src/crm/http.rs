@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -100,11 +100,12 @@ impl HttpTransport {
         let status = response.status();
         let content_type = header(response.headers(), &CONTENT_TYPE).map(str::to_owned);
         let retry_after = header(response.headers(), &RETRY_AFTER).and_then(|value| pause(value, SystemTime::now()));
+        let date = header(response.headers(), &DATE).and_then(|value| httpdate::parse_http_date(value).ok());
         let request_id = header(response.headers(), "x-request-id").unwrap_or_default().to_owned();
         let body = self.body(response).await?;
         // The CRM's support asks for this id.
         tracing::debug!(upstream.status = status.as_u16(), upstream.request_id = request_id, "the CRM answered");
-        Ok(CrmResponse { status, content_type, retry_after, body })
+        Ok(CrmResponse { status, content_type, retry_after, date, body })
     }
 
     fn prepare(&self, request: CrmRequest) -> Result<RequestBuilder, TransportError> {

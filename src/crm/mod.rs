@@ -20,6 +20,7 @@ pub mod http;
 mod links;
 mod query;
 mod response;
+mod rights;
 #[cfg(test)]
 mod scripted;
 mod transport;
@@ -30,4 +31,5 @@ pub use error::CrmError;
 pub use gate::{Gate, Pass};
 pub use links::WebLinks;
 pub use query::{SearchText, TooShort};
+pub use rights::Right;
 pub use transport::{CrmRequest, CrmResponse, Transport, TransportError};

@@ -94,6 +94,7 @@ pub(super) fn response(status: u16, content_type: &str, body: impl Into<Bytes>) 
         status: http::StatusCode::from_u16(status).unwrap(),
         content_type: (!content_type.is_empty()).then(|| content_type.to_owned()),
         retry_after: None,
+        date: None,
         body: body.into(),
     }
 }

@@ -4,7 +4,7 @@
 //! place, in the same process and on a paused clock.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -40,6 +40,8 @@ pub struct CrmResponse {
     pub content_type: Option<String>,
     /// The `Retry-After` header in seconds or as a date, if there was one.
     pub retry_after: Option<Duration>,
+    /// The `Date` header: what time the other side believes it is.
+    pub date: Option<SystemTime>,
     /// The body; at most the transport's bound.
     pub body: Bytes,
 }

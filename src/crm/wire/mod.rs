@@ -9,12 +9,15 @@ mod shape;
 
 pub(super) use record::{Named, Pipeline};
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use self::record::{Reading, WireAccount, WireContact, WireLead, WireNamed, WirePipeline};
 use super::CrmError;
 use super::response::Body;
+use super::rights::Glance;
 use crate::contact::{Account, Contact, Lead};
 
 /// What a good answer is read into.
@@ -74,6 +77,23 @@ impl<R: Record> Answer for Listing<R> {
 
     fn is_empty(&self) -> bool {
         self.records.is_empty()
+    }
+}
+
+impl Answer for Glance {
+    fn read(body: Body) -> Result<Self, CrmError> {
+        match body {
+            Body::Nothing => Ok(Self { is_empty: true }),
+            Body::Blank => Err(CrmError::Malformed { what: "it has no list" }),
+            Body::Json(json) => match parse::<Envelope<HashMap<String, IgnoredAny>>>(&json)?.embedded.is_empty() {
+                true => Err(CrmError::Malformed { what: "it has no list" }),
+                false => Ok(Self { is_empty: false }),
+            },
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty
     }
 }
 

@@ -76,5 +76,5 @@ fn anna() -> serde_json::Value {
 
 fn response(status: StatusCode, body: String) -> CrmResponse {
     let content_type = Some("application/hal+json".to_owned());
-    CrmResponse { status, content_type, retry_after: None, body: Bytes::from(body) }
+    CrmResponse { status, content_type, retry_after: None, date: None, body: Bytes::from(body) }
 }

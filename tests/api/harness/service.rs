@@ -178,7 +178,7 @@ async fn exchange(router: Router, request: CrmRequest) -> Result<CrmResponse, Tr
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let retry_after = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let content_type = text(header::CONTENT_TYPE);
-    Ok(CrmResponse { status: parts.status, content_type, retry_after, body: read(body).await? })
+    Ok(CrmResponse { status: parts.status, content_type, retry_after, date: None, body: read(body).await? })
 }
 
 async fn read(mut body: Body) -> Result<Bytes, TransportError> {
