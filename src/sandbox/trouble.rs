@@ -1,7 +1,7 @@
 //! Makes answers go wrong in the way a [`Fault`] says.
 
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::{Stream, StreamExt, stream};
 use http::HeaderValue;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, DATE};
 use http_body_util::BodyExt;
 use tokio::time::sleep;
 
@@ -64,6 +64,7 @@ pub(super) async fn spoil(fault: Option<Fault>, response: Response) -> Response 
         Fault::NoContent => problem::no_content(),
         Fault::Empty => problem::with_body(200, "application/hal+json", Body::empty()),
         Fault::Html => problem::html(200, "Welcome"),
+        Fault::Skew(behind) => dated(behind, response),
         Fault::Hollow => problem::with_body(200, "application/hal+json", "{}"),
         spoiling_body => spoil_body(spoiling_body, response).await,
     }
@@ -88,6 +89,14 @@ async fn spoil_body(fault: Fault, response: Response) -> Response {
         _ => Body::from(bytes),
     };
     Response::from_parts(head, body)
+}
+
+/// With a date of its own; the HTTP server sets one only where there is none.
+fn dated(behind: Duration, mut response: Response) -> Response {
+    let date = SystemTime::now().checked_sub(behind).unwrap_or(SystemTime::UNIX_EPOCH);
+    let date = httpdate::fmt_http_date(date.max(SystemTime::UNIX_EPOCH));
+    response.headers_mut().insert(DATE, HeaderValue::try_from(date).expect("a date is printable"));
+    response
 }
 
 fn once(bytes: Bytes) -> impl Stream<Item = Piece> {

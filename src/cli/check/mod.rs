@@ -82,7 +82,7 @@ async fn checked(config: Config) -> Vec<Row> {
 /// Asks the CRM, with nothing between us and it but the quota.
 async fn asked(settings: config::Backend, witness: Witness) -> Vec<Row> {
     let (region, rate) = (settings.lookup.region, settings.gate.rate);
-    let host = settings.transport.base.host_str().unwrap_or_default().to_owned();
+    let host = settings.transport.base.authority().to_owned();
     let witness = Arc::new(witness);
     let backend = Backend::over(Arc::clone(&witness) as _, settings);
     let account = backend.crm.account(Ask::live(PATIENCE)).await;

@@ -5,8 +5,11 @@ use crate::config::{Fault, Faults};
 
 /// A row for each fault: without a configuration nothing else can be looked at.
 pub(super) fn faulty(faults: &Faults) -> Vec<Row> {
-    let mut rows: Vec<_> =
-        faults.all().iter().map(|fault| Row::wrong("configuration", fault.to_string(), "`callcard serve --help` says what it takes")).collect();
+    let mut rows: Vec<_> = faults
+        .all()
+        .iter()
+        .map(|fault| Row::wrong("configuration", fault.to_string(), "`callcard serve --help` says what it takes"))
+        .collect();
     rows.push(Row::skipped("url", "needs a configuration"));
     rows
 }

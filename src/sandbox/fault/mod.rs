@@ -77,6 +77,8 @@ pub enum Fault {
     Huge(u64),
     /// The body is compressed.
     Gzip,
+    /// The `Date` header is so far behind.
+    Skew(Duration),
 }
 
 /// Which requests a rule is for.
@@ -130,6 +132,7 @@ impl Fault {
                 | Self::Hollow
                 | Self::Huge(_)
                 | Self::Gzip
+                | Self::Skew(_)
                 | Self::NoContent
         )
     }

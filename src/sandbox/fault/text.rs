@@ -67,6 +67,7 @@ pub static FAULTS: &[Described] = &[
     bare("hollow", "200 with an empty JSON object"),
     taking("huge", Takes::Size, "the answer is followed by SIZE of white space"),
     bare("gzip", "the body is compressed"),
+    taking("skew", Takes::Duration(None), "the Date header is DURATION behind"),
 ];
 
 /// A rule that cannot be read.
@@ -142,6 +143,7 @@ impl Fault {
             "hollow" => Self::Hollow,
             "huge" => Self::Huge(given.size),
             "gzip" => Self::Gzip,
+            "skew" => Self::Skew(given.duration),
             _ => return None,
         })
     }
@@ -224,6 +226,7 @@ impl fmt::Display for Fault {
             Self::Hollow => f.write_str("hollow"),
             Self::Huge(bytes) => write!(f, "huge={bytes}B"),
             Self::Gzip => f.write_str("gzip"),
+            Self::Skew(behind) => write!(f, "skew={}", duration(behind)),
         }
     }
 }

@@ -158,6 +158,14 @@ async fn a_compressed_body_says_so_and_is_the_same_inside() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_behind_shows_in_the_date() {
+    let answer = answer_with("skew=1h").await;
+    let date = httpdate::parse_http_date(answer.headers["date"].to_str().unwrap()).unwrap();
+    let behind = std::time::SystemTime::now().duration_since(date).unwrap();
+    assert!((3_600..3_610).contains(&behind.as_secs()), "{behind:?}");
+}
+
+#[tokio::test]
 async fn a_redirect_leads_to_another_host() {
     let answer = answer_with("redirect=https://renamed.example/api").await;
     assert_eq!(

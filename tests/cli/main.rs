@@ -5,6 +5,8 @@
     reason = "a test that cannot go on has failed; clippy sees only `#[test]` functions as tests"
 )]
 
+mod check;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
@@ -277,24 +279,6 @@ fn a_lookup_that_cannot_be_answered_says_why_and_ends_with_1() {
     let told = err(&output);
     assert!(told.contains("callcard: the CRM"), "{told}");
     assert!(!told.contains("5550123") && !told.contains(TOKEN), "{told}");
-}
-
-#[test]
-fn check_says_what_is_wrong() {
-    let (_sandbox, url) = sandbox(&[]);
-
-    let fine = ended(&["check"], &with_crm(&url, "sandbox-token"));
-    let refused = ended(&["check"], &with_crm(&url, TOKEN));
-    let nowhere = ended(&["check"], &with_crm("http://127.0.0.1:9", TOKEN));
-    let unset = ended(&["check"], &[]);
-
-    assert_eq!(fine.status.code(), Some(0), "{}{}", out(&fine), err(&fine));
-    assert!(out(&fine).contains("ok       credentials"), "{}", out(&fine));
-    for (output, word) in [(&refused, "token"), (&nowhere, "CALLCARD_KOMMO_URL"), (&unset, "CALLCARD_KOMMO_TOKEN")] {
-        assert_eq!(output.status.code(), Some(1));
-        assert!(out(output).contains("WRONG") && out(output).contains(word), "{}", out(output));
-        assert!(!out(output).contains(TOKEN), "{}", out(output));
-    }
 }
 
 #[test]
