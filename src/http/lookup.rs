@@ -16,6 +16,7 @@ use super::reply::{Refusal, Reply};
 use super::request_id::RequestId;
 use crate::lookup::{Answer, Wants};
 use crate::phone::Region;
+use crate::render::Format;
 
 /// Who is calling?
 #[utoipa::path(
@@ -51,16 +52,31 @@ pub(super) async fn lookup(
         Ok(format) => format,
         Err(error) => return error.respond(&id),
     };
-    let permitted = authorize(api.keys(), needed(format), &headers, params.get("key"));
+    answer(&api, &id, &headers, params, format).await
+}
+
+/// The answer to one question in one form.
+pub(super) async fn answer(api: &Api, id: &RequestId, headers: &HeaderMap, params: Params, format: Format) -> Response {
+    let permitted = authorize(api.keys(), needed(format), headers, params.get("key"));
     let (query, faults) = LookupQuery::read(params);
-    let reply = Reply { id: &id, format, query: &query, links: api.links() };
+    let query = if is_speculative(headers) { query.without_refresh() } else { query };
+    let reply = Reply { id, format, query: &query, links: api.links() };
     if let Err(error) = permitted.and_then(|()| faultless(faults)) {
         return reply.refuse(&error.into());
     }
-    match ask(&api, &query.phone, query.region, &query.wants).await {
-        Ok(answer) => reply.answer(&answer, &headers),
+    match ask(api, &query.phone, query.region, &query.wants).await {
+        Ok(answer) => reply.answer(&answer, headers),
         Err(refusal) => reply.refuse(&refusal),
     }
+}
+
+/// Whether a browser loads this ahead, on the guess that its user will want it.
+fn is_speculative(headers: &HeaderMap) -> bool {
+    let names = ["sec-purpose", "purpose", "x-moz"];
+    names.iter().flat_map(|name| headers.get_all(*name)).any(|value| {
+        let purpose = value.as_bytes();
+        [&b"prefetch"[..], b"prerender", b"preview"].iter().any(|word| purpose.starts_with(word))
+    })
 }
 
 /// Passes when nothing is wrong.

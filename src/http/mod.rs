@@ -8,7 +8,7 @@
 //! | `observe`, `request_id` | id, metrics, log line, panics |
 //! | `params`, `query`, `negotiate` | the query string → what is asked, and in which form the answer is wanted |
 //! | `keys`, `auth` | who may ask |
-//! | `lookup`, `batch` | the questions |
+//! | `lookup`, `pop`, `batch` | the questions |
 //! | `reply`, `cache_headers`, `error` | the answers, and the only map from failures to statuses |
 //! | `admin` | the operators' listener |
 //! | `openapi` | this interface described, for programs and for people |
@@ -27,6 +27,7 @@ mod observe;
 pub mod openapi;
 mod params;
 mod patience;
+mod pop;
 mod query;
 mod reply;
 mod request_id;
@@ -159,6 +160,7 @@ impl Api {
 fn public_routes() -> Vec<(&'static str, MethodRouter<Api>)> {
     vec![
         ("/lookup", get(lookup::lookup).post(batch::batch)),
+        ("/pop", get(pop::pop)),
         ("/openapi.json", get(openapi::document)),
         ("/docs", get(openapi::page)),
     ]

@@ -43,6 +43,7 @@ const KNOWN: &[Known] = &[
     known("region", "region", 8),
     known("deadline_ms", "deadline_ms", 16),
     known("max_age", "max_age", 16),
+    known("refresh", "refresh", 8),
     known("format", "format", 16),
     known("notfound", "notfound", 8),
     known("max", "max", 8),

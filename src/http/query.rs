@@ -9,6 +9,10 @@ use super::params::{Fault, Params};
 use crate::lookup::Wants;
 use crate::phone::Region;
 
+/// With `refresh=1` an answer younger than this is new enough: a person who presses the button again and again costs the CRM no more
+/// than one fill in this time.
+const REFRESHED: Duration = Duration::from_secs(5);
+
 /// What `max=` is without being said: what the widest desk phones show.
 const DEFAULT_LINE: usize = 60;
 
@@ -49,13 +53,21 @@ impl LookupQuery {
         (query, params.faults().to_vec())
     }
 
+    /// The same question, asked by a browser that loads ahead of its user: nobody has pressed the button yet, so what is at hand will do.
+    pub(super) fn without_refresh(mut self) -> Self {
+        self.wants = Wants { deadline: self.wants.deadline, ..Wants::default() };
+        self
+    }
+
     fn options(params: &mut Params) -> Self {
         let deadline = params.read("deadline_ms", "must be a whole number of milliseconds", whole);
-        let max_age = params.read("max_age", "must be a whole number of seconds", whole);
+        let max_age = params.read("max_age", "must be a whole number of seconds", whole).map(Duration::from_secs);
+        let refresh = params.read("refresh", "must be 0 or 1", switch).unwrap_or(false);
+        let max_age = if refresh { Some(max_age.map_or(REFRESHED, |age| age.max(REFRESHED))) } else { max_age };
         Self {
             phone: params.get("phone").unwrap_or_default().to_owned(),
             region: params.read("region", "must be an ISO 3166 code of two letters", region),
-            wants: Wants { deadline: deadline.map(Duration::from_millis), max_age: max_age.map(Duration::from_secs) },
+            wants: Wants { deadline: deadline.map(Duration::from_millis), max_age, patient: refresh },
             not_found_ok: params.read("notfound", "must be 200 or 404", not_found).unwrap_or(false),
             max: params.read("max", "must be a number from 1 to 255", line_length).unwrap_or(DEFAULT_LINE),
             ascii: params.read("ascii", "must be 0 or 1", switch).unwrap_or(false),
@@ -124,6 +136,22 @@ mod tests {
     fn deadline_and_age_are_read_in_their_units() {
         assert_eq!(read("phone=1&deadline_ms=250").0.wants.deadline, Some(Duration::from_millis(250)));
         assert_eq!(read("phone=1&max_age=0").0.wants.max_age, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_refresh_waits_for_what_is_new_and_counts_a_few_seconds_as_new() {
+        let wants = read("phone=1&refresh=1").0.wants;
+        assert_eq!((wants.max_age, wants.patient), (Some(Duration::from_secs(5)), true));
+        assert_eq!(read("phone=1&refresh=1&max_age=0").0.wants.max_age, Some(Duration::from_secs(5)));
+        assert_eq!(read("phone=1&refresh=1&max_age=60").0.wants.max_age, Some(Duration::from_secs(60)));
+
+        let calm = read("phone=1&refresh=0&max_age=0").0.wants;
+        assert_eq!((calm.max_age, calm.patient), (Some(Duration::ZERO), false));
+        assert_eq!(read("phone=1&refresh=yes").1, ["refresh must be 0 or 1"]);
+
+        let (ahead, _) = read("phone=1&refresh=1&max_age=0&deadline_ms=9");
+        let wants = ahead.without_refresh().wants;
+        assert_eq!(wants, Wants { deadline: Some(Duration::from_millis(9)), ..Wants::default() });
     }
 
     #[test]

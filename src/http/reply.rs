@@ -108,14 +108,21 @@ impl Reply<'_> {
             not_found_ok: self.query.not_found_ok,
             new_contact_url: number.map(|number| self.links.new_contact(&number.e164)),
             reload_url: number.map(|number| self.reload_url(number)),
+            region: self.query.region,
         }
     }
 
-    /// Relative, so that it works behind any proxy; `max_age=0` makes the cache ask the CRM.
+    /// Relative, so that it works behind any proxy and for both paths of the page; the deadline stays the one that was asked for.
     fn reload_url(&self, number: &Number) -> String {
         let extension = number.extension.as_ref().map(|extension| format!(";ext={extension}")).unwrap_or_default();
         let phone = format!("{}{extension}", number.e164);
-        format!("?phone={}&format=html&max_age=0", utf8_percent_encode(&phone, NON_ALPHANUMERIC))
+        let deadline = self
+            .query
+            .wants
+            .deadline
+            .map(|deadline| format!("&deadline_ms={}", deadline.as_millis()))
+            .unwrap_or_default();
+        format!("?phone={}&format=html&refresh=1{deadline}", utf8_percent_encode(&phone, NON_ALPHANUMERIC))
     }
 
     /// Adds what keeps an answer from being confused with another, or a page from doing anything but show.

@@ -53,6 +53,8 @@ pub struct Wants {
     pub deadline: Option<Duration>,
     /// Older answers count as stale.
     pub max_age: Option<Duration>,
+    /// Rather wait for a newer answer until the deadline than take a stale one after the soft deadline.
+    pub patient: bool,
 }
 
 /// The CRM as a lookup needs it.
@@ -110,7 +112,7 @@ impl LookupService {
 
     async fn ask(&self, number: &Number, wants: &Wants, arrived: Instant) -> Result<Answer, LookupFailure> {
         let hard = arrived + wants.deadline.unwrap_or(self.deadline).min(LONGEST_DEADLINE);
-        let soft = (arrived + self.soft_deadline).min(hard);
+        let soft = if wants.patient { hard } else { (arrived + self.soft_deadline).min(hard) };
         let ask = Ask { soft, hard, max_age: wants.max_age };
         match self.cache.get(number, &ask).await {
             Ok(served) => Ok(answer(number, served)),

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::lookup::{Answer, Finding};
-use crate::phone::Number;
+use crate::phone::{Number, Region};
 
 pub use format::{Format, UnknownFormat};
 
@@ -52,13 +52,24 @@ pub struct Options {
     pub new_contact_url: Option<String>,
     /// html: the same page, read from the CRM again.
     pub reload_url: Option<String>,
+    /// html: how the question wanted its number read; a corrected number is asked for with the same.
+    pub region: Option<Region>,
 }
 
 impl Options {
     /// The contract's defaults.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
-        Self { now, max: 60, ascii: false, default: None, not_found_ok: false, new_contact_url: None, reload_url: None }
+        Self {
+            now,
+            max: 60,
+            ascii: false,
+            default: None,
+            not_found_ok: false,
+            new_contact_url: None,
+            reload_url: None,
+            region: None,
+        }
     }
 }
 

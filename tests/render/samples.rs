@@ -21,7 +21,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
 pub(crate) fn options() -> Options {
     Options {
         new_contact_url: Some("https://acme.kommo.com/contacts/add?phone=%2B14155550123".to_owned()),
-        reload_url: Some("/lookup?phone=%2B14155550123&format=html&max_age=0".to_owned()),
+        reload_url: Some("?phone=%2B14155550123&format=html&refresh=1".to_owned()),
         ..Options::new(at("2026-11-24T12:00:00Z"))
     }
 }

@@ -47,3 +47,29 @@ pub(crate) enum Refusals {
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(ProblemBody),
 }
+
+/// The same on a page: each says what happened in an agent's words, and offers another try where that can help.
+#[derive(IntoResponses)]
+pub(crate) enum PageRefusals {
+    /// The number or a parameter is wrong; the page asks for the number.
+    #[response(status = 400, content_type = "text/html")]
+    Invalid(String),
+    /// No key, or one that is not known.
+    #[response(status = 401, content_type = "text/html", headers(("WWW-Authenticate" = String)))]
+    Unauthorized(String),
+    /// A known key that may not do this.
+    #[response(status = 403, content_type = "text/html")]
+    Forbidden(String),
+    /// The CRM failed and nothing is cached.
+    #[response(status = 502, content_type = "text/html")]
+    UpstreamFailed(String),
+    /// The CRM is unavailable, or its quota cannot be met in time, and nothing is cached.
+    #[response(status = 503, content_type = "text/html", headers(("Retry-After" = u64)))]
+    Unavailable(String),
+    /// The deadline passed; the answer is still being fetched.
+    #[response(status = 504, content_type = "text/html")]
+    Timeout(String),
+    /// A defect.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(ProblemBody),
+}

@@ -20,9 +20,9 @@ use utoipa::{Modify, OpenApi as _};
 use crate::render::Format;
 
 pub(super) use self::answer::{BatchResults, CardBody, JsonAnswer};
-pub(super) use self::failure::{ProblemBody, Refusals};
+pub(super) use self::failure::{PageRefusals, ProblemBody, Refusals};
 pub(super) use self::page::page;
-pub(super) use self::question::{BatchBody, BatchParams, LookupParams};
+pub(super) use self::question::{BatchBody, BatchParams, LookupParams, PopParams};
 
 /// The document, made once.
 static JSON: LazyLock<String> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ pub fn json() -> &'static str {
         title = "callcard",
         description = "Who is calling? A phone number in, the CRM's contact card with its leads out.",
     ),
-    paths(super::lookup::lookup, super::batch::batch, document, page::page),
+    paths(super::lookup::lookup, super::pop::pop, super::batch::batch, document, page::page),
     components(schemas(CardBody, JsonAnswer, BatchBody, BatchResults, ProblemBody)),
     tags(
         (name = "lookup", description = "Who is calling?"),

@@ -21,6 +21,10 @@ pub(crate) struct LookupParams {
     /// Older cache entries, in seconds, count as stale.
     #[param(required = false, minimum = 0, maximum = 2_147_483_647)]
     max_age: Option<u64>,
+    /// `1`: ask the CRM again unless the answer is younger than five seconds, and wait for it until the deadline. What the page's button
+    /// sends; ignored when a browser loads ahead (`Sec-Purpose: prefetch`).
+    #[param(required = false, inline)]
+    refresh: Option<Switch>,
     /// The form of the answer; beats `Accept`.
     #[param(required = false, inline)]
     format: Option<FormatName>,
@@ -36,6 +40,27 @@ pub(crate) struct LookupParams {
     /// text: instead of an empty answer.
     #[param(required = false, max_length = 256)]
     default: Option<String>,
+}
+
+/// The parameters of a page: those of a lookup that mean something for it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PopParams {
+    /// The number as the phone system has it. `number`, `caller` and `from` are aliases.
+    #[param(example = "+14155550123", max_length = 512)]
+    phone: String,
+    /// How to read a number without a country code: an ISO 3166 code of two letters. The deployment's region if absent.
+    #[param(required = false, example = "US")]
+    region: Option<String>,
+    /// Answer within so many milliseconds.
+    #[param(required = false, minimum = 0, maximum = 2_147_483_647)]
+    deadline_ms: Option<u64>,
+    /// Older cache entries, in seconds, count as stale.
+    #[param(required = false, minimum = 0, maximum = 2_147_483_647)]
+    max_age: Option<u64>,
+    /// `1`: ask the CRM again unless the answer is younger than five seconds, and wait for it until the deadline.
+    #[param(required = false, inline)]
+    refresh: Option<Switch>,
 }
 
 /// The parameters of a batch: those of a lookup that mean something for many numbers.

@@ -7,6 +7,7 @@ mod errors;
 mod forms;
 mod interface;
 mod observation;
+mod pop;
 mod service;
 
 use axum::body::Body;

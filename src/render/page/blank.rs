@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{Footer, STYLE};
 use crate::lookup::Freshness;
-use crate::phone::{Extension, Number};
+use crate::phone::{Extension, Number, Region};
 use crate::render::line::Line;
 use crate::render::{Asked, Failure, Options, text};
 
@@ -20,6 +20,7 @@ struct Page {
     headline: String,
     message: String,
     actions: Vec<Action>,
+    form: Option<Form>,
     footer: Footer,
 }
 
@@ -28,6 +29,12 @@ struct Action {
     href: String,
     is_primary: bool,
     is_outside: bool,
+}
+
+/// Asks for a number in place of one that could not be read.
+struct Form {
+    phone: String,
+    region: Option<Region>,
 }
 
 /// Nobody has the number: offer to make a contact of it.
@@ -47,6 +54,7 @@ pub(super) fn not_found(number: &Number, freshness: &Freshness, options: &Option
         headline: headline(number),
         message: "No contact in the CRM has this number.".to_owned(),
         actions: new.into_iter().chain([call_back(number)]).collect(),
+        form: None,
         footer: Footer::new(freshness, options),
     })
 }
@@ -62,6 +70,7 @@ pub(super) fn withheld() -> String {
         headline: "Number withheld".to_owned(),
         message: "The caller does not show a number, so there is nobody to look up.".to_owned(),
         actions: Vec::new(),
+        form: None,
         footer: Footer::saying("The CRM was not asked.".to_owned()),
     })
 }
@@ -77,40 +86,93 @@ pub(super) fn extension(extension: &Extension) -> String {
         headline: format!("Extension {extension}"),
         message: "Extensions are not looked up in the CRM.".to_owned(),
         actions: Vec::new(),
+        form: None,
         footer: Footer::saying("The CRM was not asked.".to_owned()),
     })
 }
 
 /// The question could not be answered.
 pub(in crate::render) fn failure(failure: &Failure<'_>, asked: &Asked, options: &Options) -> String {
-    let (caption, try_again) = wording(failure.code);
-    // An empty address is the page itself, with the same question.
-    let href = options.reload_url.clone().unwrap_or_default();
-    let again = try_again.then_some(Action { text: "Try again", href, is_primary: true, is_outside: false });
+    let Wording { caption, message, remedy } = wording(failure.code);
+    let again = match remedy {
+        // An empty address is the page itself, with the same question.
+        Remedy::Again(text) => Some(Action { text, href: String::new(), is_primary: true, is_outside: false }),
+        Remedy::Number | Remedy::None => None,
+    };
+    let form =
+        matches!(remedy, Remedy::Number).then(|| Form { phone: asked.input.trim().to_owned(), region: options.region });
     let headline = failure.number.map_or_else(|| asked.input.trim().to_owned(), headline);
+    let (caption, headline) = if headline.is_empty() { (None, caption.to_owned()) } else { (Some(caption), headline) };
     write(&Page {
-        title: text::visible(&format!("{caption} · {headline}")),
+        title: text::visible(&format!("{} · {headline}", caption.unwrap_or("callcard"))),
         style: STYLE,
         mood: "failed",
-        caption: Some(caption),
+        caption,
         region: failure.number.and_then(|number| Line::from(number).region),
-        headline: if headline.is_empty() { caption.to_owned() } else { headline },
-        message: sentence(failure.detail),
+        headline,
+        message: message.map_or_else(|| sentence(failure.detail), str::to_owned),
         actions: again.into_iter().chain(failure.number.map(call_back)).collect(),
+        form,
         footer: Footer::saying(format!("{} · request {}", failure.code, failure.request_id)),
     })
 }
 
-/// What went wrong, in an agent's words, and whether asking again can help.
-fn wording(code: &str) -> (&'static str, bool) {
-    match code {
-        "invalid-phone" => ("Not a phone number", false),
-        "upstream-timeout" => ("The CRM is slow", true),
-        "upstream-unavailable" | "overloaded" => ("The CRM is not available", true),
-        "upstream-failed" => ("The CRM failed", true),
-        "unauthorized" | "forbidden" => ("Not allowed", false),
-        _ => ("No answer", false),
-    }
+/// What went wrong, in an agent's words.
+struct Wording {
+    caption: &'static str,
+    /// Instead of the problem's own detail, which is for whoever built the client.
+    message: Option<&'static str>,
+    remedy: Remedy,
+}
+
+/// What an agent can do about it.
+enum Remedy {
+    /// Ask the same again; the text is the button's.
+    Again(&'static str),
+    /// Ask for another number.
+    Number,
+    None,
+}
+
+fn wording(code: &str) -> Wording {
+    let (caption, message, remedy) = match code {
+        "invalid-phone" => ("Not a phone number", None, Remedy::Number),
+        "invalid-parameter" => ("The link is not right", None, Remedy::Number),
+        "upstream-timeout" => (
+            "The CRM is slow",
+            Some("No answer yet. It is still being fetched, so another try in a moment should find it."),
+            Remedy::Again("Try again"),
+        ),
+        "upstream-unavailable" => (
+            "The CRM cannot be reached",
+            Some(
+                "It does not answer at the moment, and nothing is kept for this number. Another try in some seconds may help.",
+            ),
+            Remedy::Again("Try again"),
+        ),
+        "overloaded" => (
+            "The CRM is busy",
+            Some("More is asked of it just now than it allows. Another try in some seconds should help."),
+            Remedy::Again("Try again"),
+        ),
+        "upstream-failed" => (
+            "The CRM failed",
+            Some(
+                "Its answer could not be used, and nothing is kept for this number. If another try does not help, tell support.",
+            ),
+            Remedy::Again("Try again"),
+        ),
+        "unauthorized" => (
+            "A key is needed",
+            Some("When the browser asks, enter the key as password; the user name does not matter."),
+            Remedy::Again("Sign in"),
+        ),
+        "forbidden" => {
+            ("Not with this key", Some("This key may not open contact cards. Ask for one that may."), Remedy::None)
+        }
+        _ => ("No answer", None, Remedy::Again("Try again")),
+    };
+    Wording { caption, message, remedy }
 }
 
 /// `detail` as a person writes it: problem documents have theirs in lower case and without a full stop.

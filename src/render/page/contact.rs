@@ -1,5 +1,7 @@
 //! The page of a contact: the card in the order an agent needs it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,7 +18,9 @@ use crate::render::line::Line;
 use crate::render::{Options, text};
 
 /// So many tags are in view.
-const MOST_TAGS: usize = 8;
+const MOST_TAGS: usize = 5;
+/// So many other contacts are in view.
+const MOST_OTHERS: usize = 5;
 /// A name of more characters than this takes too many lines at full size.
 const LONG_NAME: usize = 48;
 /// What may stand in the path of a `mailto:` link as it is; nothing that could add a header to the mail.
@@ -40,7 +44,7 @@ struct Page<'a> {
     phones: Vec<Link>,
     emails: Vec<Link>,
     since: Option<String>,
-    others: Vec<Other<'a>>,
+    others: Others<'a>,
     footer: Footer,
 }
 
@@ -68,7 +72,7 @@ pub(super) fn page(found: &Found, freshness: &Freshness, options: &Options) -> S
         phones: card.phones.iter().map(|phone| Link::phone(phone, &found.number)).collect(),
         emails: card.emails.iter().map(|email| Link::email(email)).collect(),
         since: card.created_at.map(ago::date),
-        others: found.others.iter().map(|card| Other::from(&**card)).collect(),
+        others: Others::from(&found.others[..]),
         footer: Footer::new(freshness, options),
     };
     page.render().expect("writing to a string cannot fail")
@@ -178,6 +182,33 @@ impl Link {
     fn email(email: &str) -> Self {
         let href = email.contains('@').then(|| format!("mailto:{}", utf8_percent_encode(email, &MAILBOX)));
         Self { text: email.to_owned(), href, is_caller: false }
+    }
+}
+
+/// The other contacts with the number: the first in view, the rest folded.
+struct Others<'a> {
+    /// Said beside the number, since the list is far below.
+    sharing: Option<String>,
+    first: Vec<Other<'a>>,
+    rest: Vec<Other<'a>>,
+}
+
+impl Others<'_> {
+    const fn count(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+}
+
+impl<'a> From<&'a [Arc<Card>]> for Others<'a> {
+    fn from(cards: &'a [Arc<Card>]) -> Self {
+        let sharing = match cards.len() {
+            0 => None,
+            1 => Some("shared with 1 other".to_owned()),
+            count => Some(format!("shared with {count} others")),
+        };
+        let mut first: Vec<_> = cards.iter().map(|card| Other::from(&**card)).collect();
+        let rest = first.split_off(first.len().min(MOST_OTHERS));
+        Self { sharing, first, rest }
     }
 }
 

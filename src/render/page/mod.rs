@@ -24,11 +24,12 @@ pub(super) use blank::failure;
 /// The one style sheet.
 const STYLE: &str = include_str!("style.css");
 
-/// Everything is forbidden but this style and the icon inside the page; no frame may hold the page.
+/// Everything is forbidden but this style, the icon inside the page, and asking this service for another number; no frame may hold the
+/// page.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 });
 
