@@ -143,6 +143,9 @@ impl CrmClient {
         let cap = self.shared.settings.page_cap;
         let Listing { records: mut contacts, tail } =
             self.pages::<Contact>(Endpoint::ContactsQuery, query::contacts_with(text), cap, ask).await?;
+        if tail == Tail::Unsaid && contacts.is_empty() {
+            return Err(CrmError::Malformed { what: "it has no list" });
+        }
         // Pages shift when a contact is edited between two of them.
         contacts.sort_by_key(|contact| (contact.id, std::cmp::Reverse(contact.updated_at)));
         contacts.dedup_by_key(|contact| contact.id);

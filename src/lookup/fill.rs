@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::enrich::{Enricher, Verified};
+use super::outage::Outage;
 use super::plan::Plan;
 use super::{Settings, Upstream};
 use crate::cache::{FillError, Patience, Search, Source};
@@ -24,6 +25,7 @@ pub(super) struct CrmSource {
     client: CrmClient,
     enricher: Enricher,
     plan: Plan,
+    outage: Outage,
     region: Region,
     metrics: Arc<Metrics>,
 }
@@ -33,7 +35,7 @@ impl CrmSource {
         let Settings { region, leads, search, .. } = settings;
         let client = crm.client.clone();
         let enricher = Enricher { crm, leads, region };
-        Self { client, enricher, plan: Plan::new(search), region, metrics }
+        Self { client, enricher, plan: Plan::new(search), outage: Outage::default(), region, metrics }
     }
 
     /// The contacts that own the number. Nobody is an empty list, and only if every search was answered in full.
@@ -44,7 +46,7 @@ impl CrmSource {
             let Ok(query) = crm::SearchText::new(text.text) else {
                 continue; // Too short a text finds only strangers.
             };
-            let page = self.client.search(&query, ask).await.map_err(fill_error)?;
+            let page = self.outage.heed(self.client.search(&query, ask).await).map_err(fill_error)?;
             let owners = matching::owners(page.contacts, asked, self.region);
             self.metrics.verdict(matching::verdict(owners.len(), page.complete));
             if !owners.is_empty() {
@@ -72,7 +74,7 @@ impl CrmSource {
 
     async fn fetch(&self, ids: &[ContactId], patience: Patience) -> Result<Vec<Card>, FillError> {
         let ask = ask(Class::Background, patience);
-        let contacts = self.client.contacts(ids, ask).await.map_err(fill_error)?;
+        let contacts = self.outage.heed(self.client.contacts(ids, ask).await).map_err(fill_error)?;
         let verified: Vec<Verified> = contacts
             .into_iter()
             .filter(|contact| !contact.is_deleted)

@@ -6,6 +6,7 @@
 mod answer;
 mod enrich;
 mod fill;
+mod outage;
 mod plan;
 
 use std::sync::Arc;

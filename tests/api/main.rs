@@ -10,6 +10,7 @@ mod invalidation;
 mod layers;
 mod lookups;
 mod model;
+mod outage_log;
 mod quota;
 mod sandbox;
 mod schedules;

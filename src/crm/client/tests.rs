@@ -62,13 +62,13 @@ async fn nothing_found_is_complete_when_the_crm_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_said_is_empty_but_never_proof_that_nobody_has_the_number() {
+async fn nothing_said_is_no_proof_that_nobody_has_the_number() {
     for unsaid in
         ["", " ", "{}", "[]", r#"{"_embedded":{}}"#, r#"{"_embedded":[]}"#, r#"{"_embedded":{"contacts":null}}"#]
     {
         let bench = Bench::new([ok(unsaid)]);
-        let page = bench.client.search(&number(), ask()).await.unwrap();
-        assert_eq!(page, Page { contacts: vec![], complete: false }, "{unsaid}");
+        let error = bench.client.search(&number(), ask()).await.unwrap_err();
+        assert_eq!(error, CrmError::Malformed { what: "it has no list" }, "{unsaid}");
         assert_eq!(bench.counted(Endpoint::ContactsQuery, UpstreamOutcome::Empty), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::breaker::{Change, Reason};
 use crate::crm::CrmError;
@@ -16,12 +16,16 @@ const EVERY: Duration = Duration::from_secs(600);
 pub(super) enum Notice {
     /// The breaker opened.
     Suspended { reason: Reason, length: Duration },
+    /// The probe failed for the reason that is told already.
+    StillSuspended { reason: Reason, length: Duration },
     /// One call tries whether the breaker can close.
     Probing,
     /// The breaker closed.
     Resumed { reason: Reason },
     /// A pause began.
     Paused { length: Duration },
+    /// Another one, with no success since the last.
+    PausedAgain { length: Duration },
     /// A call succeeded after one or more pauses.
     PauseOver,
     /// An answer that stops nothing but that somebody should look into.
@@ -38,10 +42,16 @@ impl Notice {
             Self::Suspended { reason, length } => {
                 warn!(reason = reason.as_str(), seconds = length.as_secs_f64(), "calls to the CRM are suspended");
             }
-            Self::Probing => info!("one call probes the CRM"),
+            Self::StillSuspended { reason, length } => {
+                debug!(reason = reason.as_str(), seconds = length.as_secs_f64(), "calls to the CRM stay suspended");
+            }
+            Self::Probing => debug!("one call probes the CRM"),
             Self::Resumed { reason } => info!(reason = reason.as_str(), "calls to the CRM are resumed"),
             Self::Paused { length } => {
                 warn!(seconds = length.as_secs_f64(), "the CRM asked for a pause");
+            }
+            Self::PausedAgain { length } => {
+                debug!(seconds = length.as_secs_f64(), "the CRM asked for another pause");
             }
             Self::PauseOver => info!("the CRM takes calls again after a pause"),
             Self::Complaint(error) => warn!(%error, "the CRM gave an answer that somebody should look into"),
@@ -49,12 +59,41 @@ impl Notice {
     }
 }
 
-impl From<Change> for Notice {
-    fn from(change: Change) -> Self {
+/// Remembers what trouble is told already, so that it is told once and not at each probe that fails.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    suspended: Option<Reason>,
+    paused: bool,
+}
+
+impl Told {
+    /// What is to be told of a change of the breaker.
+    pub(super) fn change(&mut self, change: Change) -> Notice {
         match change {
-            Change::Opened { reason, length } => Self::Suspended { reason, length },
-            Change::Closed { reason } => Self::Resumed { reason },
+            Change::Opened { reason, length } if self.suspended == Some(reason) => {
+                Notice::StillSuspended { reason, length }
+            }
+            Change::Opened { reason, length } => {
+                self.suspended = Some(reason);
+                Notice::Suspended { reason, length }
+            }
+            Change::Closed { reason } => {
+                self.suspended = None;
+                Notice::Resumed { reason }
+            }
         }
+    }
+
+    /// What is to be told of a pause.
+    pub(super) fn pause(&mut self, length: Duration) -> Notice {
+        let is_told = std::mem::replace(&mut self.paused, true);
+        if is_told { Notice::PausedAgain { length } } else { Notice::Paused { length } }
+    }
+
+    /// A call succeeded after one or more pauses.
+    pub(super) fn pause_over(&mut self) -> Notice {
+        self.paused = false;
+        Notice::PauseOver
     }
 }
 
@@ -84,6 +123,27 @@ impl Complaints {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_suspension_is_told_when_it_begins_when_its_reason_changes_and_when_it_ends() {
+        let (mut told, length) = (Told::default(), Duration::from_secs(5));
+        let opened = |reason| Change::Opened { reason, length };
+        let (failures, blocked) = (Reason::Failures, Reason::Blocked);
+        assert_eq!(told.change(opened(failures)), Notice::Suspended { reason: failures, length });
+        assert_eq!(told.change(opened(failures)), Notice::StillSuspended { reason: failures, length });
+        assert_eq!(told.change(opened(blocked)), Notice::Suspended { reason: blocked, length });
+        assert_eq!(told.change(Change::Closed { reason: blocked }), Notice::Resumed { reason: blocked });
+        assert_eq!(told.change(opened(blocked)), Notice::Suspended { reason: blocked, length });
+    }
+
+    #[test]
+    fn pauses_in_a_row_are_told_once() {
+        let (mut told, length) = (Told::default(), Duration::from_secs(1));
+        assert_eq!(told.pause(length), Notice::Paused { length });
+        assert_eq!(told.pause(length), Notice::PausedAgain { length });
+        assert_eq!(told.pause_over(), Notice::PauseOver);
+        assert_eq!(told.pause(length), Notice::Paused { length });
+    }
 
     #[test]
     fn the_same_complaint_is_made_once_in_ten_minutes() {

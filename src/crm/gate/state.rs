@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, BreakerState, Clearance};
 use super::budget::Budget;
 use super::line::Ticket;
-use super::notice::{Complaints, Notice};
+use super::notice::{Complaints, Notice, Told};
 use super::quota::{Quota, Turn};
 use super::settings::Settings;
 use crate::crm::CrmError;
@@ -23,6 +23,7 @@ pub(super) struct State {
     budget: Budget,
     quota: Quota,
     in_flight: InFlight,
+    told: Told,
     complaints: Complaints,
     credentials: Credentials,
 }
@@ -92,6 +93,7 @@ impl State {
                 most: settings.max_in_flight,
                 most_background: settings.max_background_in_flight,
             },
+            told: Told::default(),
             complaints: Complaints::default(),
             credentials: Credentials::default(),
         }
@@ -139,12 +141,12 @@ impl State {
     pub(super) fn settle(&mut self, call: Admitted, result: Result<(), &CrmError>, now: Instant) -> Vec<Notice> {
         *self.in_flight.of(call.class) -= 1;
         self.credentials.learn(result);
-        let change = self.breaker.settle(call.clearance, result, now).map(Notice::from);
+        let change = self.breaker.settle(call.clearance, result, now).map(|change| self.told.change(change));
         let pause = match result {
-            Ok(()) => self.quota.pause().succeeded(call.at).then_some(Notice::PauseOver),
+            Ok(()) => self.quota.pause().succeeded(call.at).then(|| self.told.pause_over()),
             Err(CrmError::RateLimited { retry_after }) => {
                 let length = self.quota.pause().rate_limited(call.at, *retry_after, now);
-                length.map(|length| Notice::Paused { length })
+                length.map(|length| self.told.pause(length))
             }
             Err(_) => None,
         };
