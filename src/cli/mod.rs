@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod healthcheck;
+mod key;
 mod lookup;
 mod openapi;
 mod sandbox;
@@ -74,6 +75,8 @@ enum Command {
     Check(check::Args),
     /// Ask a running instance how it is, for containers without a shell
     Healthcheck(healthcheck::Args),
+    /// Make keys for callers
+    Key(key::Args),
     /// Print the OpenAPI document of the lookup listener
     Openapi,
 }
@@ -103,6 +106,7 @@ impl Command {
             Self::Lookup(args) => lookup::run(args),
             Self::Check(args) => check::run(&args),
             Self::Healthcheck(args) => healthcheck::run(&args),
+            Self::Key(args) => key::run(args),
             Self::Openapi => openapi::run(),
         }
     }

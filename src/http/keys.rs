@@ -5,6 +5,7 @@
 //! enough; `sha256:<hex>` in the configuration keeps the plain key out of it altogether.
 
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -30,10 +31,47 @@ impl Scope {
             Self::Admin => "admin",
         }
     }
+}
 
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Text, Self::Lookup, Self::Admin].into_iter().find(|scope| scope.as_str() == text)
+/// The text names no scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scope is none of text, lookup, admin")]
+pub struct UnknownScope;
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        let scopes = [Self::Text, Self::Lookup, Self::Admin];
+        scopes.into_iter().find(|scope| scope.as_str() == text).ok_or(UnknownScope)
     }
+}
+
+/// Under which name a key is known: it shows up where the key itself must not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyName(String);
+
+/// The text cannot be a key's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name is made of letters, digits, '-', '_' and '.'")]
+pub struct InvalidName;
+
+impl FromStr for KeyName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let is_name = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+        if is_name { Ok(Self(text.to_owned())) } else { Err(InvalidName) }
+    }
+}
+
+/// What stands in `CALLCARD_API_KEYS` for this key: `name:scope:sha256:<hex>`. Without a name it is called by the first digits of its
+/// digest, which nobody else has.
+#[must_use]
+pub fn entry_for(name: Option<&KeyName>, scope: Scope, key: &str) -> String {
+    let digest: String = digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = name.map_or_else(|| format!("key-{}", &digest[..8]), |name| name.0.clone());
+    format!("{name}:{}:sha256:{digest}", scope.as_str())
 }
 
 /// One key: its name, what it may do, and the digest it is known by.
@@ -112,17 +150,16 @@ impl Key {
         let (Some(name), Some(scope), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err("is not name:scope:key");
         };
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-            return Err("a name is made of letters, digits, '-', '_' and '.'");
-        }
-        let scope = Scope::parse(scope).ok_or("the scope is none of text, lookup, admin")?;
+        let KeyName(name) =
+            name.parse().map_err(|InvalidName| "a name is made of letters, digits, '-', '_' and '.'")?;
+        let scope = scope.parse().map_err(|UnknownScope| "the scope is none of text, lookup, admin")?;
         let digest = match key.strip_prefix("sha256:") {
             Some(hex) => parse_hex(hex).ok_or("sha256: is not followed by 64 hexadecimal digits")?,
             None if key.is_empty() => return Err("the key is empty"),
             None if !key.bytes().all(|b| b.is_ascii_graphic()) => return Err("a key is visible ASCII without spaces"),
             None => digest(key.as_bytes()),
         };
-        Ok(Self { name: name.to_owned(), scope, digest })
+        Ok(Self { name, scope, digest })
     }
 }
 
@@ -164,6 +201,15 @@ mod tests {
         assert_eq!(hashed.scope_of(HASHED.as_bytes()), None, "the digest is not the key");
         assert_eq!(plain.scope_of(b"s3cret-kex"), None);
         assert_eq!(plain.scope_of(b""), None);
+    }
+
+    #[test]
+    fn an_entry_knows_the_key_that_it_was_made_for() {
+        let name = "front-desk".parse().unwrap();
+        let entry = entry_for(Some(&name), Scope::Lookup, "s3cret-key");
+        assert_eq!(entry, format!("front-desk:lookup:{HASHED}"));
+        assert_eq!(Keys::parse(&entry).unwrap().scope_of(b"s3cret-key"), Some(Scope::Lookup));
+        assert!(entry_for(None, Scope::Text, "s3cret-key").starts_with("key-817b8239:text:sha256:817b"));
     }
 
     #[test]

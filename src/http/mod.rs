@@ -44,7 +44,7 @@ use http::uri::PathAndQuery;
 use http::{Request, Uri};
 use tower::ServiceExt;
 
-pub use self::keys::{KeyFault, Keys, Scope};
+pub use self::keys::{KeyFault, KeyName, Keys, Scope, entry_for};
 pub use self::server::{Drained, ServerSettings, serve};
 
 use self::admin::Admin;

@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod keys;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
