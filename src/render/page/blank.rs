@@ -140,7 +140,7 @@ fn wording(code: &str) -> Wording {
         "invalid-parameter" => ("The link is not right", None, Remedy::Number),
         "upstream-timeout" => (
             "The CRM is slow",
-            Some("No answer yet. It is still being fetched, so another try in a moment should find it."),
+            Some("No answer yet. It is still being fetched: try again in a moment."),
             Remedy::Again("Try again"),
         ),
         "upstream-unavailable" => (
