@@ -41,11 +41,16 @@ pub(super) fn router() -> Router<Sandbox> {
 
 async fn about(State(sandbox): State<Sandbox>) -> String {
     let settings = sandbox.settings();
+    let oauth = &settings.oauth;
     format!(
-        "A stand-in for the Kommo CRM API with {} contacts.\nToken: {}\nToken of a user with narrow rights: {}\nSearch: {}\nRequests per second: {}\n",
+        "A stand-in for the Kommo CRM API with {} contacts.\nToken: {}\nToken of a user with narrow rights: {}\nOAuth2: client id {}, secret {}, redirect {}, first refresh token {}\nSearch: {}\nRequests per second: {}\n",
         settings.contacts,
         settings.token,
         settings.narrow_token,
+        oauth.client_id,
+        oauth.client_secret,
+        oauth.redirect_uri,
+        oauth.refresh_token,
         settings.search,
         settings.rate.map_or_else(|| "no limit".to_owned(), |rate| rate.to_string()),
     )
