@@ -98,6 +98,32 @@ labels! {
 }
 
 labels! {
+    /// What kind of token the CRM knows us by.
+    TokenKind {
+        /// Made by a person, for a time of their choice.
+        LongLived => "long_lived",
+        /// OAuth2: lasts a day, and is renewed.
+        Access => "access",
+    }
+}
+
+labels! {
+    /// How a renewal of the access token ended.
+    RefreshOutcome {
+        /// With a new pair from the CRM.
+        Renewed => "renewed",
+        /// With a pair that another process had asked for.
+        Found => "found",
+        /// The CRM takes no refresh token that we have.
+        Refused => "refused",
+        /// The CRM could not be asked.
+        Failed => "failed",
+        /// The token store does not keep a new pair.
+        Unsaved => "unsaved",
+    }
+}
+
+labels! {
     /// How one call to the CRM ended.
     UpstreamOutcome {
         /// An answer with content.

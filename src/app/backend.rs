@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::config;
+use crate::crm::auth::{Credentials, FileStore, Owner, Times};
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::Gate;
 use crate::crm::http::{HttpTransport, SetupError};
-use crate::crm::{CrmClient, Transport, WebLinks};
+use crate::crm::{CrmClient, TokenSource, Transport, WebLinks};
 use crate::lookup::{LookupService, Upstream};
 use crate::metrics::Metrics;
 
@@ -17,6 +20,8 @@ pub struct Backend {
     pub metrics: Arc<Metrics>,
     /// What every call to the CRM has to pass.
     pub gate: Arc<Gate>,
+    /// Who we are to the CRM.
+    pub tokens: TokenSource,
     /// The CRM.
     pub crm: CrmClient,
     /// The names behind its ids.
@@ -40,11 +45,29 @@ impl Backend {
     pub fn over(transport: Arc<dyn Transport>, settings: config::Backend) -> Self {
         let metrics = Arc::new(Metrics::new());
         let gate = Arc::new(Gate::new(settings.gate, Arc::clone(&metrics)));
-        let crm = CrmClient::new(settings.client, transport, Arc::clone(&gate), Arc::clone(&metrics));
+        let tokens = tokens(settings.credentials, &settings.transport.base, &transport, &gate, &metrics);
+        let crm = CrmClient::new(settings.client, tokens.clone(), transport, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(crm.clone(), settings.names);
         let links = WebLinks::new(&settings.web_url);
         let upstream = Upstream { client: crm.clone(), names: names.clone(), links };
         let lookups = LookupService::new(settings.lookup, settings.cache, upstream, Arc::clone(&metrics));
-        Self { metrics, gate, crm, names, lookups }
+        Self { metrics, gate, tokens, crm, names, lookups }
+    }
+}
+
+fn tokens(
+    credentials: Credentials,
+    account: &Url,
+    transport: &Arc<dyn Transport>,
+    gate: &Arc<Gate>,
+    metrics: &Arc<Metrics>,
+) -> TokenSource {
+    match credentials {
+        Credentials::LongLived(token) => TokenSource::long_lived(token, metrics),
+        Credentials::OAuth { integration, store } => {
+            let store = Arc::new(FileStore::new(store, Owner::new(account, &integration.client_id)));
+            let (transport, gate, metrics) = (Arc::clone(transport), Arc::clone(gate), Arc::clone(metrics));
+            TokenSource::oauth(integration, store, Times::default(), transport, gate, metrics)
+        }
     }
 }

@@ -22,10 +22,11 @@ pub use backend::Backend;
 pub use build::{REVISION, VERSION, version};
 
 use crate::config::Config;
-use crate::crm::CrmClient;
+use crate::crm::auth::{Outlook, StoreError};
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{BreakerState, Gate};
 use crate::crm::http::SetupError;
+use crate::crm::{CrmClient, TokenSource};
 use crate::http::{Api, Drained, ServerSettings, serve};
 use crate::phone::{self, CallerReader, Region};
 use crate::shutdown::{Health, Latch, Readiness, drain};
@@ -48,6 +49,9 @@ pub enum BuildError {
     /// The CRM cannot be reached even in principle.
     #[error(transparent)]
     Crm(#[from] SetupError),
+    /// The tokens cannot be kept, or are somebody else's.
+    #[error(transparent)]
+    Tokens(#[from] StoreError),
 }
 
 /// The whole service, listening but not yet answering.
@@ -56,6 +60,7 @@ pub struct App {
     lookup: Listener,
     admin: Listener,
     api: Api,
+    tokens: TokenSource,
     crm: CrmClient,
     names: Dictionaries,
     region: Region,
@@ -81,16 +86,20 @@ impl App {
             (Listener::bind("lookup", config.listen).await?, Listener::bind("admin", config.admin_listen).await?);
         let region = config.backend.lookup.region;
         let backend = Backend::new(config.backend)?;
+        backend.tokens.open().await?;
         backend.metrics.describe_process(VERSION, REVISION.unwrap_or("unknown"));
         let reader = CallerReader::new(REMEMBERED_TEXTS);
         let api = Api::new(backend.lookups.clone(), reader, Arc::clone(&backend.metrics), config.http);
         let readiness = Readiness::new();
         let gate = Arc::clone(&backend.gate);
         readiness.check("crm", move || crm_health(&gate));
+        let tokens = backend.tokens.clone();
+        readiness.check("token", move || token_health(&tokens));
         Ok(Self {
             lookup,
             admin,
             api,
+            tokens: backend.tokens,
             crm: backend.crm,
             names: backend.names,
             region,
@@ -125,6 +134,8 @@ impl App {
         let mut admin = start(self.admin, self.api.admin_router(readiness.clone()), &self.server, &stop_admin);
         listeners.open();
         tokio::task::spawn_blocking(|| warm(parser));
+        let tokens = self.tokens.clone();
+        tokio::spawn(async move { tokens.keep_fresh().await });
         tokio::spawn(first_contact::make(self.crm, self.names, self.region, credentials));
         tokio::select! {
             () = shutdown => {}
@@ -141,6 +152,7 @@ impl App {
         // Probes and the last scrape are answered until the callers have been.
         stop_admin.cancel();
         finished(admin.await);
+        self.tokens.close().await;
         drained
     }
 }
@@ -193,5 +205,14 @@ fn crm_health(gate: &Gate) -> Health {
         BreakerState::HalfOpen { reason } => {
             Health::Degraded(format!("calls to the CRM are about to be tried again after: {}", reason.as_str()))
         }
+    }
+}
+
+/// A token that nears its end, or cannot be renewed, is no reason to send callers elsewhere; `crm_health` knows when it is.
+fn token_health(tokens: &TokenSource) -> Health {
+    let report = tokens.report();
+    match report.outlook(jiff::Timestamp::now()) {
+        Outlook::Fine => Health::Ok(report.to_string()),
+        Outlook::Soon | Outlook::Over => Health::Degraded(format!("{report}; {}", report.advice())),
     }
 }

@@ -53,8 +53,13 @@ async fn ask(settings: config::Backend, caller: Caller, args: Args) -> Exit {
         Ok(backend) => backend,
         Err(error) => return complain(Exit::Failed, chain(&error)),
     };
+    if let Err(error) = backend.tokens.open().await {
+        return complain(Exit::Failed, error);
+    }
     let wants = Wants { deadline: Some(LONGEST_DEADLINE), ..Wants::default() };
-    match backend.lookups.lookup(&caller, &wants).await {
+    let answered = backend.lookups.lookup(&caller, &wants).await;
+    backend.tokens.close().await;
+    match answered {
         Ok(answer) => tell(&answer, args),
         Err(failure) => complain(Exit::Failed, chain(&failure.error)),
     }

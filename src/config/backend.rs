@@ -5,6 +5,7 @@ use url::Url;
 use super::crm::Crm;
 use super::lookup::Lookup;
 use super::reader::Reader;
+use crate::crm::auth::Credentials;
 use crate::crm::http as transport;
 use crate::crm::{dictionary, gate};
 use crate::{cache, crm, lookup};
@@ -14,6 +15,8 @@ use crate::{cache, crm, lookup};
 pub struct Backend {
     /// The wire.
     pub transport: transport::Settings,
+    /// Who we are to the CRM.
+    pub credentials: Credentials,
     /// The questions.
     pub client: crm::Settings,
     /// The quota and the breaker.
@@ -34,7 +37,8 @@ impl Backend {
         let (crm, lookup) = (crm?, lookup?);
         Some(Self {
             transport: transport::Settings::new(crm.url),
-            client: crm::Settings::new(crm.token),
+            credentials: crm.credentials,
+            client: crm::Settings::default(),
             gate: gate::Settings { rate: crm.rate, ..gate::Settings::default() },
             names: dictionary::Settings::default(),
             web_url: crm.web_url,

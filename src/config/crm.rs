@@ -7,6 +7,7 @@ use url::{Host, Url};
 
 use super::reader::Reader;
 use super::variable::{Variable, variables};
+use crate::crm::auth::{Credentials, Integration};
 use crate::lookup::{Leads, SearchMode};
 use crate::phone::Region;
 
@@ -49,7 +50,7 @@ const SWITCH: &[(&str, bool)] = &[("on", true), ("off", false)];
 pub(super) struct Crm {
     pub(super) url: Url,
     pub(super) web_url: Url,
-    pub(super) token: SecretString,
+    pub(super) credentials: Credentials,
     pub(super) default_region: Region,
     pub(super) leads: Leads,
     pub(super) search: SearchMode,
@@ -59,7 +60,8 @@ pub(super) struct Crm {
 impl Crm {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let (url, web_url) = read_urls(reader).unzip();
-        let token = read_credentials(reader);
+        let credentials = read_credentials(reader);
+        judge_host(reader, url.as_ref(), credentials.as_ref());
         let default_region = reader.required(&DEFAULT_REGION, parse_region);
         let leads = reader.choice(&LEADS, &[("full", Leads::Full), ("ids", Leads::Ids)]);
         let search = reader.choice(
@@ -78,7 +80,7 @@ impl Crm {
         Some(Self {
             url: url?,
             web_url: web_url?,
-            token: token?,
+            credentials: credentials?,
             default_region: default_region?,
             leads: leads?,
             search: search?,
@@ -158,25 +160,48 @@ fn read_rate(reader: &mut Reader<'_>) -> Option<u32> {
 }
 
 /// Either a token, or all of OAuth2.
-fn read_credentials(reader: &mut Reader<'_>) -> Option<SecretString> {
+fn read_credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
     const OAUTH: [&Variable; 4] = [&KOMMO_CLIENT_ID, &KOMMO_CLIENT_SECRET, &KOMMO_REDIRECT_URI, &KOMMO_REFRESH_TOKEN];
-    if !OAUTH.iter().any(|variable| reader.is_set(variable)) {
-        return required_token(reader, &KOMMO_TOKEN);
+    if OAUTH.iter().any(|variable| reader.is_set(variable)) {
+        if reader.is_set(&KOMMO_TOKEN) {
+            reader.fault::<()>(&KOMMO_TOKEN, format!("is set, and {} too; keep one", KOMMO_CLIENT_ID.name));
+        }
+        return read_oauth(reader);
     }
-    if reader.is_set(&KOMMO_TOKEN) {
-        reader.fault::<()>(&KOMMO_TOKEN, format!("is set, and {} too; keep one", KOMMO_CLIENT_ID.name));
+    match read_token(reader, &KOMMO_TOKEN)? {
+        Some(token) => Some(Credentials::LongLived(token)),
+        None => {
+            let oauth = OAUTH.map(|variable| variable.name).join(", ");
+            reader.fault(
+                &KOMMO_TOKEN,
+                format!("must be set: a long-lived token of a private integration; or, for OAuth2, {oauth}"),
+            )
+        }
     }
-    judge_oauth(reader);
-    // Renewing tokens is not built yet. Whoever asks for it is told, not left with calls that fail after a day.
-    reader.fault(&KOMMO_CLIENT_ID, format!("OAuth2 is not in this version; set {} instead", KOMMO_TOKEN.name))
 }
 
-fn judge_oauth(reader: &mut Reader<'_>) {
-    reader.required(&KOMMO_CLIENT_ID, |text| Ok::<_, String>(text.to_owned()));
-    required_token(reader, &KOMMO_CLIENT_SECRET);
-    reader.required(&KOMMO_REDIRECT_URI, parse_redirect);
-    required_token(reader, &KOMMO_REFRESH_TOKEN);
-    reader.required(&TOKEN_STORE, |text| Ok::<_, String>(PathBuf::from(text)));
+/// The token endpoint is documented at the account's own host only.
+fn judge_host(reader: &mut Reader<'_>, url: Option<&Url>, credentials: Option<&Credentials>) {
+    if let (Some(url), Some(Credentials::OAuth { .. })) = (url, credentials)
+        && is_shared_api_host(url)
+    {
+        reader.fault::<()>(&KOMMO_URL, "must be the account's own host for OAuth2: tokens are renewed there");
+    }
+}
+
+fn read_oauth(reader: &mut Reader<'_>) -> Option<Credentials> {
+    let client_id = reader.required(&KOMMO_CLIENT_ID, |text| Ok::<_, String>(text.to_owned()));
+    let client_secret = required_token(reader, &KOMMO_CLIENT_SECRET);
+    let redirect_uri = reader.required(&KOMMO_REDIRECT_URI, parse_redirect);
+    let refresh_token = required_token(reader, &KOMMO_REFRESH_TOKEN);
+    let store = reader.required(&TOKEN_STORE, parse_store);
+    let integration = Integration {
+        client_id: client_id?,
+        client_secret: client_secret?,
+        redirect_uri: redirect_uri?,
+        refresh_token: refresh_token?,
+    };
+    Some(Credentials::OAuth { integration, store: store? })
 }
 
 fn required_token(reader: &mut Reader<'_>, variable: &Variable) -> Option<SecretString> {
@@ -197,9 +222,18 @@ fn read_token(reader: &mut Reader<'_>, variable: &Variable) -> Option<Option<Sec
     }
 }
 
-fn parse_redirect(text: &str) -> Result<Url, &'static str> {
+/// Kept as it was typed: the CRM compares it letter by letter.
+fn parse_redirect(text: &str) -> Result<String, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL")?;
-    if url.scheme() == "https" && url.has_host() { Ok(url) } else { Err("is not an https:// URL") }
+    if url.scheme() == "https" && url.has_host() { Ok(text.to_owned()) } else { Err("is not an https:// URL") }
+}
+
+fn parse_store(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    match path.file_name() {
+        Some(_) if !text.ends_with('/') => Ok(path),
+        _ => Err("is not the path of a file"),
+    }
 }
 
 fn parse_region(text: &str) -> Result<Region, &'static str> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::crm::auth::Credentials;
 use crate::lookup::{Leads, SearchMode};
 use crate::telemetry::Format;
 
@@ -99,6 +100,8 @@ fn a_good_text_of_each_variable_is_taken_and_a_bad_one_is_its_own_only_fault() {
     for (name, good, bad) in ROWS {
         match Config::check(&strings(&[(name, good)])) {
             Ok(_) => {}
+            // One variable of OAuth2 alone is taken; what is missing is the others.
+            Err(faults) if !variables_of(faults.all()).contains(name) => assert!(name.contains("KOMMO"), "{faults}"),
             Err(faults) => assert!(faults.to_string().contains(NOT_YET), "{name}={good}: {faults}"),
         }
         for text in *bad {
@@ -151,7 +154,7 @@ fn every_fault_is_reported_at_once_with_its_variable() {
       CALLCARD_ADMIN_LISTEN: "nine thousand" is not an address with a port, such as 127.0.0.1:8080 or [::]:8080
       CALLCARD_AUTH: must be set: CALLCARD_LISTEN is reachable beyond this machine and there are no keys; set CALLCARD_API_KEYS, or say CALLCARD_AUTH=none to answer everybody
       CALLCARD_KOMMO_URL: must be set: The account's address, such as `https://acme.kommo.com`
-      CALLCARD_KOMMO_TOKEN: must be set: A long-lived token of a private integration
+      CALLCARD_KOMMO_TOKEN: must be set: a long-lived token of a private integration; or, for OAuth2, CALLCARD_KOMMO_CLIENT_ID, CALLCARD_KOMMO_CLIENT_SECRET, CALLCARD_KOMMO_REDIRECT_URI, CALLCARD_KOMMO_REFRESH_TOKEN
       CALLCARD_DEFAULT_REGION: "Brazil" is not a region of two letters such as US or BR
       CALLCARD_KNOWN_FRESH: "600" has no unit; write it as 250ms, 10s, 10m or 24h
       CALLCARD_SOFT_DEADLINE: is not shorter than CALLCARD_DEADLINE
@@ -220,27 +223,51 @@ fn a_shared_api_host_needs_a_host_for_links() {
     assert_eq!((transport.base.host_str(), web_url.host_str()), (Some("api-c.kommo.com"), Some("acme.kommo.com")));
 }
 
+/// All of OAuth2, and no token.
+const OAUTH: [(&str, &str); 5] = [
+    ("CALLCARD_KOMMO_TOKEN", ""),
+    ("CALLCARD_KOMMO_CLIENT_ID", "8c1f"),
+    ("CALLCARD_KOMMO_CLIENT_SECRET", "shh"),
+    ("CALLCARD_KOMMO_REDIRECT_URI", "https://calls.example.net/oauth"),
+    ("CALLCARD_KOMMO_REFRESH_TOKEN", "def50200"),
+];
+
+#[test]
+fn oauth_is_taken_letter_by_letter() {
+    let Credentials::OAuth { integration, store } = config(&OAUTH).backend.credentials else { panic!("a token") };
+    assert_eq!((integration.client_id.as_str(), integration.client_secret.expose_secret()), ("8c1f", "shh"));
+    assert_eq!(integration.redirect_uri, "https://calls.example.net/oauth");
+    assert_eq!(integration.refresh_token.expose_secret(), "def50200");
+    assert_eq!(store.to_str(), Some("./callcard-token.json"));
+    let bare = [OAUTH.as_slice(), &[("CALLCARD_KOMMO_REDIRECT_URI", "https://Calls.example.net")]].concat();
+    let Credentials::OAuth { integration, .. } = config(&bare).backend.credentials else { panic!("a token") };
+    assert_eq!(integration.redirect_uri, "https://Calls.example.net", "no slash is added, no letter changed");
+}
+
 #[test]
 fn oauth_is_all_or_none_and_not_beside_a_token() {
-    let oauth = [
-        ("CALLCARD_KOMMO_TOKEN", ""),
-        ("CALLCARD_KOMMO_CLIENT_ID", "8c1f"),
-        ("CALLCARD_KOMMO_CLIENT_SECRET", "shh"),
-        ("CALLCARD_KOMMO_REDIRECT_URI", "https://calls.example.net/oauth"),
-        ("CALLCARD_KOMMO_REFRESH_TOKEN", "def50200"),
-    ];
     let faults_of = |pairs: &[(&str, &str)]| variables_of(&faults(pairs)).join(" ");
-    assert_eq!(faults_of(&oauth), "CALLCARD_KOMMO_CLIENT_ID");
-    assert!(faults(&oauth)[0].problem.contains(NOT_YET));
-    assert_eq!(faults_of(&oauth[1..]), "CALLCARD_KOMMO_TOKEN CALLCARD_KOMMO_CLIENT_ID");
-    assert_eq!(
-        faults_of(&oauth[..3]),
-        "CALLCARD_KOMMO_REDIRECT_URI CALLCARD_KOMMO_REFRESH_TOKEN CALLCARD_KOMMO_CLIENT_ID"
-    );
-    assert_eq!(faults_of(&oauth[..1]), "CALLCARD_KOMMO_TOKEN");
-    let mut wrong = oauth;
+    assert_eq!(faults_of(&OAUTH[1..]), "CALLCARD_KOMMO_TOKEN");
+    assert_eq!(faults_of(&OAUTH[..3]), "CALLCARD_KOMMO_REDIRECT_URI CALLCARD_KOMMO_REFRESH_TOKEN");
+    assert_eq!(faults_of(&OAUTH[..1]), "CALLCARD_KOMMO_TOKEN");
+    let neither = &faults(&OAUTH[..1])[0].problem;
+    assert!(neither.contains("CALLCARD_KOMMO_REFRESH_TOKEN"), "{neither}");
+    let mut wrong = OAUTH;
     (wrong[3].1, wrong[4].1) = ("http://calls.example.net", "def 50200");
-    assert_eq!(faults_of(&wrong), "CALLCARD_KOMMO_REDIRECT_URI CALLCARD_KOMMO_REFRESH_TOKEN CALLCARD_KOMMO_CLIENT_ID");
+    assert_eq!(faults_of(&wrong), "CALLCARD_KOMMO_REDIRECT_URI CALLCARD_KOMMO_REFRESH_TOKEN");
+    for path in ["/", "tokens/", ".."] {
+        let pairs = [OAUTH.as_slice(), &[("CALLCARD_TOKEN_STORE", path)]].concat();
+        assert_eq!(faults_of(&pairs), "CALLCARD_TOKEN_STORE", "{path}");
+    }
+}
+
+#[test]
+fn tokens_are_renewed_at_the_accounts_own_host() {
+    let shared = [
+        OAUTH.as_slice(),
+        &[("CALLCARD_KOMMO_URL", "https://api-c.kommo.com"), ("CALLCARD_KOMMO_WEB_URL", "https://acme.kommo.com")],
+    ];
+    assert_eq!(variables_of(&faults(&shared.concat())), ["CALLCARD_KOMMO_URL"]);
 }
 
 #[test]
@@ -260,8 +287,9 @@ fn a_secret_can_come_from_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, "  from-a-file\n").unwrap();
     let path = file.path().to_str().unwrap();
-    let client = config(&[("CALLCARD_KOMMO_TOKEN", ""), ("CALLCARD_KOMMO_TOKEN_FILE", path)]).backend.client;
-    assert_eq!(client.token.expose_secret(), "from-a-file");
+    let config = config(&[("CALLCARD_KOMMO_TOKEN", ""), ("CALLCARD_KOMMO_TOKEN_FILE", path)]);
+    let Credentials::LongLived(token) = config.backend.credentials else { panic!("no token") };
+    assert_eq!(token.expose_secret(), "from-a-file");
     assert_eq!(variables_of(&faults(&[("CALLCARD_KOMMO_TOKEN_FILE", path)])), ["CALLCARD_KOMMO_TOKEN"]);
 }
 

@@ -2,24 +2,22 @@
 //!
 //! Every request goes the same way, [`CrmClient::call`]: leave from the gate, the wire, the reading, the count, and the gate told how it
 //! went. A failure that may pass is tried once more if the gate's budget allows, with a slot of its own. Nobody is kept beyond
-//! [`Ask::until`].
-//!
-//! OAuth2 will replace the token in [`Settings`] by a source of tokens that `attempt` asks.
+//! [`Ask::until`]. A request whose token turns out to be outdated is sent once more with the next one.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use secrecy::SecretString;
 use tokio::time::{Instant, timeout};
 
+use super::auth::Token;
 use super::gate::Gate;
 use super::query::{self, SearchText};
 use super::response::classify;
 use super::rights::{Glance, Right};
 use super::wire::{Answer, Listing, Named, Pipeline, Record, Tail};
-use super::{CrmError, CrmRequest, Transport};
+use super::{CrmError, CrmRequest, TokenSource, Transport};
 use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId};
 use crate::metrics::Metrics;
 use crate::outcome::{Class, Endpoint, UpstreamOutcome};
@@ -27,8 +25,6 @@ use crate::outcome::{Class, Endpoint, UpstreamOutcome};
 /// How the CRM is asked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The bearer token of every request.
-    pub token: SecretString,
     /// One request, from the first byte sent to the last received, is over by then. Default 5 s.
     pub request_timeout: Duration,
     /// With less time left than this no request is sent: no answer could come. Default 50 ms.
@@ -39,12 +35,9 @@ pub struct Settings {
     pub page_cap: usize,
 }
 
-impl Settings {
-    /// The defaults, with this token.
-    #[must_use]
-    pub fn new(token: SecretString) -> Self {
+impl Default for Settings {
+    fn default() -> Self {
         Self {
-            token,
             request_timeout: Duration::from_secs(5),
             least_time: Duration::from_millis(50),
             fair_time: Duration::from_secs(1),
@@ -115,6 +108,7 @@ pub struct CrmClient {
 
 struct Shared {
     settings: Settings,
+    tokens: TokenSource,
     transport: Arc<dyn Transport>,
     gate: Arc<Gate>,
     metrics: Arc<Metrics>,
@@ -127,10 +121,16 @@ impl fmt::Debug for CrmClient {
 }
 
 impl CrmClient {
-    /// A client that sends through this transport when this gate lets it.
+    /// A client that sends through this transport, with these tokens, when this gate lets it.
     #[must_use]
-    pub fn new(settings: Settings, transport: Arc<dyn Transport>, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Self {
-        Self { shared: Arc::new(Shared { settings, transport, gate, metrics }) }
+    pub fn new(
+        settings: Settings,
+        tokens: TokenSource,
+        transport: Arc<dyn Transport>,
+        gate: Arc<Gate>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { settings, tokens, transport, gate, metrics }) }
     }
 
     /// Contacts in which the text occurs somewhere.
@@ -235,9 +235,9 @@ impl CrmClient {
 
     /// One question: a request, and a second one if the first failed in a way that may pass.
     async fn call<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
-        match self.attempt(endpoint, path, ask).await {
+        match self.authorized(endpoint, path, ask).await {
             Err(failure) if self.is_worth_a_retry(&failure, ask) => {
-                let again = self.attempt(endpoint, path, ask.begun()).await;
+                let again = self.authorized(endpoint, path, ask.begun()).await;
                 // If there was no leave to send it again, why the first one failed says more.
                 again.map_err(|error| if was_sent(&error) { error } else { failure })
             }
@@ -249,30 +249,55 @@ impl CrmClient {
         failure.is_retryable() && ask.left() > self.shared.settings.least_time && self.shared.gate.may_retry()
     }
 
-    async fn attempt<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
-        let Shared { settings, gate, metrics, .. } = &*self.shared;
+    /// A request with a good token: a second one if the first one's turned out to be outdated.
+    async fn authorized<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
+        let Shared { tokens, metrics, .. } = &*self.shared;
+        let unsent = |_: &CrmError| metrics.upstream(endpoint, UpstreamOutcome::ShortCircuited, None);
+        // Before the turn at the gate: whoever waits for a renewal must not hold a place that the renewal needs.
+        let mut token = tokens.current(ask).await.inspect_err(unsent)?;
+        match self.attempt(endpoint, path, &mut token, ask).await {
+            Err(CrmError::Unauthorized) if tokens.may_replace(&token) => {
+                let mut token = tokens.instead_of(&token, ask.begun()).await?;
+                self.attempt(endpoint, path, &mut token, ask.begun()).await
+            }
+            answered => answered,
+        }
+    }
+
+    /// One request. `token` becomes the one that was sent.
+    async fn attempt<A: Answer>(
+        &self,
+        endpoint: Endpoint,
+        path: &str,
+        token: &mut Token,
+        ask: Ask,
+    ) -> Result<A, CrmError> {
+        let Shared { settings, tokens, gate, metrics, .. } = &*self.shared;
         let admitted = match ask.left() > settings.least_time {
             true => gate.admit(ask.class, ask.start_by.min(ask.until)).await,
             false => Err(CrmError::QuotaExhausted { wait: Duration::ZERO }),
         };
         let pass = admitted.inspect_err(|refusal| metrics.upstream(endpoint, refusal.outcome(), None))?;
+        // It may have been renewed during the wait.
+        tokens.update(token);
         let (sent, limit) = (Instant::now(), settings.request_timeout.min(ask.left()));
-        let result = self.exchange::<A>(path, limit).await;
+        let result = self.exchange::<A>(path, token, limit).await;
         metrics.upstream(endpoint, outcome(&result), Some(sent.elapsed()));
         match &result {
             // The pass ends unsettled.
             Err(CrmError::Timeout) if limit < settings.request_timeout.min(settings.fair_time) => {}
+            Err(CrmError::Unauthorized) if tokens.may_replace(token) => {}
             _ => pass.settle(result.as_ref().map(drop)),
         }
         result
     }
 
-    async fn exchange<A: Answer>(&self, path: &str, limit: Duration) -> Result<A, CrmError> {
-        let Shared { settings, transport, .. } = &*self.shared;
+    async fn exchange<A: Answer>(&self, path: &str, token: &Token, limit: Duration) -> Result<A, CrmError> {
+        let transport = &self.shared.transport;
         let request = CrmRequest {
             method: Method::GET,
             path_and_query: path.to_owned(),
-            bearer: Some(settings.token.clone()),
+            bearer: Some(token.secret().clone()),
             json: None,
             timeout: limit,
         };

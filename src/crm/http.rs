@@ -25,7 +25,8 @@ pub struct Settings {
     pub base: Url,
     /// TCP and TLS are up by then. Default 2 s.
     pub connect_timeout: Duration,
-    /// No two pieces of an answer are further apart than this. Default 4 s.
+    /// No two pieces of an answer are further apart than this. Default 15 s: each request has its own, shorter limit, but for a renewal of
+    /// tokens, whose answer must not be lost to impatience.
     pub read_timeout: Duration,
     /// An unused connection is kept this long; the CRM's edge closes them a little later. Default 30 s.
     pub pool_idle_timeout: Duration,
@@ -40,7 +41,7 @@ impl Settings {
         Self {
             base,
             connect_timeout: Duration::from_secs(2),
-            read_timeout: Duration::from_secs(4),
+            read_timeout: Duration::from_secs(15),
             pool_idle_timeout: Duration::from_secs(30),
             max_body: 4 << 20,
         }

@@ -3,6 +3,7 @@
 //! The way of one call, top to bottom:
 //!
 //! - [`CrmClient`]: one method a question; admission, one retry at most, counting.
+//! - [`auth`]: the bearer token, and how the next one comes.
 //! - [`gate`]: whether and when a request may be sent at all.
 //! - [`Transport`]: the wire; [`http::HttpTransport`] in production.
 //! - `response`: which answers are answers, and what the others mean ([`CrmError`]).
@@ -12,6 +13,7 @@
 //!
 //! It knows nothing of caching cards or of which contact owns a number.
 
+pub mod auth;
 mod client;
 pub mod dictionary;
 mod error;
@@ -26,6 +28,7 @@ mod scripted;
 mod transport;
 mod wire;
 
+pub use auth::TokenSource;
 pub use client::{Ask, CrmClient, Page, Settings};
 pub use error::CrmError;
 pub use gate::{Gate, Pass};

@@ -59,7 +59,7 @@ fn is_json_type(content_type: &str) -> bool {
     essence == "application/json" || essence.ends_with("+json")
 }
 
-fn is_json_object(body: &[u8]) -> bool {
+pub(super) fn is_json_object(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Object {}
     body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<Object>(body).is_ok()

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 
 use super::client::{CrmClient, Settings};
 use super::gate::{self, Gate};
 use super::response::response;
-use super::{CrmRequest, CrmResponse, Transport, TransportError};
+use super::{CrmRequest, CrmResponse, TokenSource, Transport, TransportError};
 use crate::metrics::Metrics;
 use crate::outcome::{Endpoint, UpstreamOutcome};
 
@@ -114,7 +114,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self::with(Settings::new(SecretString::from("secret-token")), steps)
+        Self::with(Settings::default(), steps)
     }
 
     pub(super) fn with(settings: Settings, steps: impl IntoIterator<Item = Step>) -> Self {
@@ -122,7 +122,8 @@ impl Bench {
         let script = Arc::new(Script::default());
         script.then(steps);
         let gate = Arc::new(Gate::new(gate::Settings::default(), metrics.clone()));
-        let client = CrmClient::new(settings, script.clone(), gate, metrics.clone());
+        let tokens = TokenSource::long_lived("secret-token".into(), &metrics);
+        let client = CrmClient::new(settings, tokens, script.clone(), gate, metrics.clone());
         Self { client, script, metrics }
     }
 

@@ -5,7 +5,8 @@ use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::registrar::{AGES, Registrar, SECONDS};
 use crate::outcome::{
-    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, SharedOp, UpstreamOutcome, VerdictKind,
+    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, RefreshOutcome, SharedOp, UpstreamOutcome,
+    VerdictKind,
 };
 
 /// What callers asked and were told.
@@ -89,6 +90,35 @@ impl Upstream {
         for class in Class::ALL {
             families.quota_wait.with_label_values(&[class.as_str()]);
             families.quota_refusals.with_label_values(&[class.as_str()]);
+        }
+        families
+    }
+}
+
+/// The token that the CRM knows us by.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    pub(super) expiry: IntGaugeVec,
+    pub(super) refreshes: IntCounterVec,
+}
+
+impl Tokens {
+    /// The expiry has no series until it is known.
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        let families = Self {
+            expiry: r.gauges(
+                "token_expiry_timestamp_seconds",
+                "When the CRM token in use expires, in Unix seconds; absent where that is not known.",
+                &["kind"],
+            ),
+            refreshes: r.counter(
+                "token_refreshes_total",
+                "Renewals of the access token by how they ended.",
+                &["outcome"],
+            ),
+        };
+        for outcome in RefreshOutcome::ALL {
+            families.refreshes.with_label_values(&[outcome.as_str()]);
         }
         families
     }

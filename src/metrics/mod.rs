@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use prometheus::{IntCounter, Registry, TextEncoder};
 
-use self::families::{CacheFamilies, Http, Lookups, Upstream};
+use self::families::{CacheFamilies, Http, Lookups, Tokens, Upstream};
 use self::registrar::Registrar;
 use crate::outcome::{
-    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, UpstreamOutcome, VerdictKind,
+    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, RefreshOutcome, TokenKind, UpstreamOutcome,
+    VerdictKind,
 };
 
 /// All metrics, and the registry they are scraped from.
@@ -23,6 +24,7 @@ pub struct Metrics {
     registry: Registry,
     lookups: Lookups,
     upstream: Upstream,
+    tokens: Tokens,
     cache: CacheFamilies,
     http: Http,
 }
@@ -34,9 +36,10 @@ impl Metrics {
         let registry = Registry::new();
         let r = Registrar(&registry);
         let (lookups, upstream) = (Lookups::register(&r), Upstream::register(&r));
+        let tokens = Tokens::register(&r);
         let (cache, http) = (CacheFamilies::register(&r), Http::register(&r));
         families::directory(&r);
-        Self { registry, lookups, upstream, cache, http }
+        Self { registry, lookups, upstream, tokens, cache, http }
     }
 
     /// Adds what only the running program can say: its build and its process.
@@ -91,6 +94,16 @@ impl Metrics {
     /// The breaker opened or closed.
     pub fn breaker(&self, open: bool) {
         self.upstream.breaker_open.set(i64::from(open));
+    }
+
+    /// The CRM token in use expires then, in Unix seconds.
+    pub fn token_expiry(&self, kind: TokenKind, at: i64) {
+        self.tokens.expiry.with_label_values(&[kind.as_str()]).set(at);
+    }
+
+    /// A renewal of the access token has ended.
+    pub fn token_refresh(&self, outcome: RefreshOutcome) {
+        self.tokens.refreshes.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// Candidates were compared with a number.

@@ -34,6 +34,7 @@ fn metrics() -> String {
     let metrics = Metrics::new();
     metrics.describe_process("0.0.0", "unknown");
     metrics.http("/lookup", "GET", 200, std::time::Duration::ZERO);
+    metrics.token_expiry(callcard::outcome::TokenKind::LongLived, 0);
     let scrape = metrics.encode().unwrap();
     let mut table = "| metric | kind | labels | meaning |\n|---|---|---|---|\n".to_owned();
     for help in scrape.lines().filter_map(|line| line.strip_prefix("# HELP callcard_")) {

@@ -7,6 +7,7 @@ mod account;
 mod rights;
 mod row;
 mod settings;
+mod token;
 mod witness;
 
 use std::io;
@@ -85,11 +86,15 @@ async fn asked(settings: config::Backend, witness: Witness) -> Vec<Row> {
     let host = settings.transport.base.authority().to_owned();
     let witness = Arc::new(witness);
     let backend = Backend::over(Arc::clone(&witness) as _, settings);
+    if let Err(error) = backend.tokens.open().await {
+        return vec![token::unusable(&error)];
+    }
     let account = backend.crm.account(Ask::live(PATIENCE)).await;
     let mut rows = account::rows(&Asked { host: &host, region }, &account);
     if account::is_usable(&account) {
         rows.extend(rights::rows(&backend.crm, PATIENCE).await);
     }
+    rows.push(token::row(&backend.tokens).await);
     rows.extend(witness.rows(rate));
     rows
 }

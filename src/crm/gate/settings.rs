@@ -160,7 +160,7 @@ impl Backoff {
     }
 
     /// The time after this many repetitions.
-    pub(super) fn nth(&self, repetitions: u32) -> Duration {
+    pub(in crate::crm) fn nth(&self, repetitions: u32) -> Duration {
         self.first.saturating_mul(2_u32.saturating_pow(repetitions)).min(self.most)
     }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::cache;
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{self, Gate};
-use crate::crm::{self, CrmClient, CrmRequest, CrmResponse, Transport, TransportError, WebLinks};
+use crate::crm::{self, CrmClient, CrmRequest, CrmResponse, TokenSource, Transport, TransportError, WebLinks};
 use crate::lookup::{Leads, LookupService, SearchMode, Settings, Upstream};
 use crate::metrics::Metrics;
 use crate::phone::Region;
@@ -34,7 +34,8 @@ pub(super) fn lookups(metrics: &Arc<Metrics>) -> LookupService {
         deadline: Duration::from_millis(1500),
     };
     let gate = Arc::new(Gate::new(gate::Settings::default(), Arc::clone(metrics)));
-    let crm = CrmClient::new(crm::Settings::new("token".into()), Arc::new(SmallCrm), gate, Arc::clone(metrics));
+    let tokens = TokenSource::long_lived("token".into(), metrics);
+    let crm = CrmClient::new(crm::Settings::default(), tokens, Arc::new(SmallCrm), gate, Arc::clone(metrics));
     let upstream = Upstream { names: Dictionaries::new(crm.clone(), <_>::default()), client: crm, links: links() };
     LookupService::new(settings, cache::Settings::default(), upstream, Arc::clone(metrics))
 }

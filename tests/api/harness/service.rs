@@ -1,14 +1,16 @@
 //! The whole service in front of the sandbox CRM, in one process and on one clock: no sockets, so that time can be paused.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
+use callcard::crm::auth::{FileStore, Integration, Owner, Times};
 use callcard::crm::dictionary::Dictionaries;
 use callcard::crm::gate::{self, Gate};
-use callcard::crm::{self, CrmClient, CrmRequest, CrmResponse, Transport, TransportError, WebLinks};
+use callcard::crm::{self, CrmClient, CrmRequest, CrmResponse, TokenSource, Transport, TransportError, WebLinks};
 use callcard::http::{Api, Settings as HttpSettings};
 use callcard::lookup::{Leads, LookupService, SearchMode, Settings as LookupSettings, Upstream};
 use callcard::metrics::Metrics;
@@ -32,11 +34,15 @@ pub(crate) struct Options {
     pub(crate) lookup: LookupSettings,
     pub(crate) cache: cache::Settings,
     pub(crate) gate: gate::Settings,
+    /// With OAuth2, and its tokens in this file; else with the sandbox's long-lived token.
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// The service and the CRM behind it.
 pub(crate) struct Service {
     pub(crate) sandbox: Sandbox,
+    pub(crate) tokens: TokenSource,
+    pub(crate) gate: Arc<Gate>,
     names: Dictionaries,
     router: Router,
     admin: Router,
@@ -50,10 +56,10 @@ pub(crate) struct Got {
     pub(crate) body: String,
 }
 
-impl Service {
-    pub(crate) fn new(change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = Options {
-            sandbox: sandbox::Settings::default(),
+impl Options {
+    fn of(sandbox: sandbox::Settings, change: impl FnOnce(&mut Self)) -> Self {
+        let mut options = Self {
+            sandbox,
             lookup: LookupSettings {
                 region: region(),
                 leads: Leads::Full,
@@ -63,15 +69,37 @@ impl Service {
             },
             cache: cache::Settings::default(),
             gate: gate::Settings::default(),
+            token_file: None,
         };
         options.cache.lifetimes.jitter = 0.0;
         change(&mut options);
-        let token = options.sandbox.token.clone();
-        let sandbox = Sandbox::new(options.sandbox);
+        options
+    }
+}
+
+impl Service {
+    pub(crate) fn new(change: impl FnOnce(&mut Options)) -> Self {
+        let options = Options::of(sandbox::Settings::default(), change);
+        let sandbox = Sandbox::new(options.sandbox.clone());
+        Self::before(sandbox, options)
+    }
+
+    /// Another one in front of the same CRM.
+    pub(crate) fn beside(other: &Self, change: impl FnOnce(&mut Options)) -> Self {
+        let options = Options::of(sandbox::Settings::clone(&other.sandbox.settings()), change);
+        Self::before(other.sandbox.clone(), options)
+    }
+
+    fn before(sandbox: Sandbox, options: Options) -> Self {
         let metrics = Arc::new(Metrics::new());
         let gate = Arc::new(Gate::new(options.gate, Arc::clone(&metrics)));
-        let wire = Arc::new(InProcess(sandbox.router()));
-        let client = CrmClient::new(crm::Settings::new(token.into()), wire, gate, Arc::clone(&metrics));
+        let wire: Arc<dyn Transport> = Arc::new(InProcess(sandbox.router()));
+        let tokens = match options.token_file {
+            None => TokenSource::long_lived(options.sandbox.token.into(), &metrics),
+            Some(path) => oauth(&options.sandbox, path, &wire, &gate, &metrics),
+        };
+        let client =
+            CrmClient::new(crm::Settings::default(), tokens.clone(), wire, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(client.clone(), <_>::default());
         let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
         let upstream = Upstream { client, names: names.clone(), links: links.clone() };
@@ -79,7 +107,7 @@ impl Service {
         let http = HttpSettings::new(region(), links);
         let api = Api::new(lookups, CallerReader::new(10_000), metrics, http);
         let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
-        Self { sandbox, names, router, admin }
+        Self { sandbox, tokens, gate, names, router, admin }
     }
 
     /// As after the start of the real service: stages and users are known, and the calls for that are forgotten.
@@ -120,6 +148,31 @@ impl Service {
     pub(crate) fn searches(&self) -> usize {
         self.sandbox.count(sandbox::Endpoint::ContactsQuery)
     }
+}
+
+/// The integration that the sandbox has.
+pub(crate) fn integration(sandbox: &sandbox::Settings) -> Integration {
+    let oauth = &sandbox.oauth;
+    Integration {
+        client_id: oauth.client_id.clone(),
+        client_secret: oauth.client_secret.clone().into(),
+        redirect_uri: oauth.redirect_uri.clone(),
+        refresh_token: oauth.refresh_token.clone().into(),
+    }
+}
+
+fn oauth(
+    sandbox: &sandbox::Settings,
+    path: PathBuf,
+    wire: &Arc<dyn Transport>,
+    gate: &Arc<Gate>,
+    metrics: &Arc<Metrics>,
+) -> TokenSource {
+    let integration = integration(sandbox);
+    let owner = Owner::new(&"https://acme.kommo.com".parse().unwrap(), &integration.client_id);
+    let store = Arc::new(FileStore::new(path, owner));
+    let (wire, gate, metrics) = (Arc::clone(wire), Arc::clone(gate), Arc::clone(metrics));
+    TokenSource::oauth(integration, store, Times::default(), wire, gate, metrics)
 }
 
 impl Got {
@@ -171,6 +224,9 @@ async fn exchange(router: Router, request: CrmRequest) -> Result<CrmResponse, Tr
     let mut builder = Request::builder().method(request.method).uri(request.path_and_query);
     if let Some(token) = request.bearer {
         builder = builder.header(header::AUTHORIZATION, format!("Bearer {}", token.expose_secret()));
+    }
+    if request.json.is_some() {
+        builder = builder.header(header::CONTENT_TYPE, "application/json");
     }
     let body = request.json.map_or_else(Body::empty, Body::from);
     let response = router.oneshot(builder.body(body).unwrap()).await.map_err(|never| match never {})?;
