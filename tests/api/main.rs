@@ -14,5 +14,7 @@ mod outage_log;
 mod quota;
 mod sandbox;
 mod schedules;
+mod token_crashes;
+mod tokens;
 mod upstream_failures;
 mod whose_number;

@@ -388,3 +388,72 @@ fn a_healthcheck_of_nothing_fails() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains(&free), "{}", err(&output));
 }
+
+// === OAuth2 ===
+
+/// What `serve`, `check` and `lookup` need to work with a sandbox's integration.
+fn with_oauth<'a>(url: &'a str, file: &'a str) -> [(&'static str, &'a str); 6] {
+    [
+        ("CALLCARD_KOMMO_URL", url),
+        ("CALLCARD_KOMMO_CLIENT_ID", "sandbox-client"),
+        ("CALLCARD_KOMMO_CLIENT_SECRET", "sandbox-secret"),
+        ("CALLCARD_KOMMO_REDIRECT_URI", "https://calls.example.net/oauth"),
+        ("CALLCARD_KOMMO_REFRESH_TOKEN", "sandbox-refresh-token"),
+        ("CALLCARD_TOKEN_STORE", file),
+    ]
+}
+
+#[test]
+fn every_command_works_with_oauth_and_they_share_one_token_file() {
+    let (_sandbox, url) = sandbox(&[]);
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("token.json");
+    let crm = with_oauth(&url, file.to_str().unwrap());
+
+    let lookup = ended(&["lookup", "+14155550123", "--format", "text"], &crm);
+    assert_eq!((lookup.status.code(), out(&lookup)), (Some(0), "Anna Ivanova\n"), "{}", err(&lookup));
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let check = ended(&["check"], &crm);
+    assert_eq!(check.status.code(), Some(0), "{}{}", out(&check), err(&check));
+    assert!(out(&check).contains("OAuth2, until 20"), "{}", out(&check));
+
+    let variables =
+        [&crm[..], &[("CALLCARD_LISTEN", "127.0.0.1:0"), ("CALLCARD_ADMIN_LISTEN", "127.0.0.1:0")]].concat();
+    let mut child = callcard(&["serve", "--drain-delay", "0s", "--log", "trace", "--log-format", "json"]);
+    let mut child = child.envs(variables).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(Box::new(child.stderr.take().unwrap()) as Box<dyn Read>);
+    let mut serve = Running { child, lines, seen: String::new() };
+    let (lookup, admin) = (serve.logged("lookup"), serve.logged("admin"));
+    eventually("serve is ready", || get(&admin, "/readyz").0 == 200);
+    assert_eq!(get(&lookup, "/lookup?phone=%2B14155550123").0, 200);
+    let scrape = get(&admin, "/metrics").1;
+    assert!(scrape.contains("\ncallcard_token_expiry_timestamp_seconds{kind=\"access\"} 1"), "{scrape}");
+    let (code, log) = serve.stop("-TERM");
+
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), kept, "one renewal was enough for all three");
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    let secrets = [kept["access_token"].as_str().unwrap(), kept["refresh_token"].as_str().unwrap(), "sandbox-secret"];
+    let told = [out(&check), err(&check), &log].concat();
+    assert!(secrets.iter().all(|secret| !told.contains(secret)), "a secret was told");
+}
+
+#[test]
+fn somebody_elses_token_file_stops_every_command_and_is_left_alone() {
+    let (_sandbox, url) = sandbox(&[]);
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("token.json");
+    let crm = with_oauth(&url, file.to_str().unwrap());
+    assert_eq!(ended(&["check"], &crm).status.code(), Some(0));
+    let text = std::fs::read_to_string(&file).unwrap().replace("sandbox-client", "another-client");
+    std::fs::write(&file, &text).unwrap();
+
+    let addresses = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    for words in [&[&["serve"], &addresses[..]].concat()[..], &["check"], &["lookup", "+14155550123"]] {
+        let output = ended(words, &crm);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let told = [out(&output), err(&output)].concat();
+        assert!(told.contains("integration another-client") && told.contains("CALLCARD_TOKEN_STORE"), "{told}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
