@@ -12,6 +12,7 @@ mod lookups;
 mod model;
 mod outage_log;
 mod quota;
+mod refreshing;
 mod sandbox;
 mod schedules;
 mod token_crashes;
