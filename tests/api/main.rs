@@ -6,6 +6,7 @@ mod harness;
 mod cache_lifetimes;
 mod coalescing;
 mod documents;
+mod faults;
 mod invalidation;
 mod layers;
 mod lookups;

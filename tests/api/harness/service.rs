@@ -1,5 +1,6 @@
 //! The whole service in front of the sandbox CRM, in one process and on one clock: no sockets, so that time can be paused.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) sandbox: Sandbox,
     pub(crate) tokens: TokenSource,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) crm: CrmClient,
     names: Dictionaries,
     router: Router,
     admin: Router,
@@ -102,12 +104,12 @@ impl Service {
             CrmClient::new(crm::Settings::default(), tokens.clone(), wire, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(client.clone(), <_>::default());
         let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
-        let upstream = Upstream { client, names: names.clone(), links: links.clone() };
+        let upstream = Upstream { client: client.clone(), names: names.clone(), links: links.clone() };
         let lookups = LookupService::new(options.lookup, options.cache, upstream, Arc::clone(&metrics));
         let http = HttpSettings::new(region(), links);
         let api = Api::new(lookups, CallerReader::new(10_000), metrics, http);
         let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
-        Self { sandbox, tokens, gate, names, router, admin }
+        Self { sandbox, tokens, gate, crm: client, names, router, admin }
     }
 
     /// As after the start of the real service: stages and users are known, and the calls for that are forgotten.
@@ -142,6 +144,15 @@ impl Service {
         let scrape = self.admin("GET", "/metrics").await.body;
         let line = scrape.lines().find_map(|line| line.strip_prefix(&format!("callcard_{sample} ")));
         line.unwrap_or_else(|| panic!("no sample {sample}")).parse().unwrap()
+    }
+
+    /// How the calls to this endpoint of the CRM ended that were sent: each word that was counted, and how often.
+    pub(crate) async fn outcomes(&self, endpoint: &str) -> Vec<(String, usize)> {
+        let scrape = self.admin("GET", "/metrics").await.body;
+        let start = format!("callcard_upstream_requests_total{{endpoint=\"{endpoint}\",outcome=\"");
+        let counts = scrape.lines().filter_map(|line| line.strip_prefix(&start)?.split_once("\"} "));
+        let counts = counts.map(|(outcome, count)| (outcome.to_owned(), count.parse().unwrap()));
+        counts.filter(|(outcome, count)| *count > 0 && outcome != "short_circuited").collect()
     }
 
     /// Searches that have reached the CRM.
@@ -234,10 +245,11 @@ async fn exchange(router: Router, request: CrmRequest) -> Result<CrmResponse, Tr
     let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let retry_after = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let content_type = text(header::CONTENT_TYPE);
-    Ok(CrmResponse { status: parts.status, content_type, retry_after, date: None, body: read(body).await? })
+    let is_gzip = text(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+    Ok(CrmResponse { status: parts.status, content_type, retry_after, date: None, body: read(body, is_gzip).await? })
 }
 
-async fn read(mut body: Body) -> Result<Bytes, TransportError> {
+async fn read(mut body: Body, is_gzip: bool) -> Result<Bytes, TransportError> {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|_| TransportError::Connect)?.into_data() {
@@ -246,6 +258,11 @@ async fn read(mut body: Body) -> Result<Bytes, TransportError> {
         if read.len() > MAX_BODY {
             return Err(TransportError::TooLarge);
         }
+    }
+    if is_gzip {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&read[..]).read_to_end(&mut plain).map_err(|_| TransportError::Unreadable)?;
+        return Ok(plain.into());
     }
     Ok(read.freeze())
 }
