@@ -9,7 +9,7 @@ use callcard::outcome::{CacheStatus, Class};
 use callcard::phone::Number;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::world::{HARD, Question, SOFT, Way, World, get, names, phone};
+use crate::harness::world::{HARD, Question, SOFT, Way, World, anna_known_for, get, names, phone};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -17,10 +17,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test(start_paused = true)]
 async fn a_fresh_card_costs_no_question_and_tells_its_age() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
+    let (world, cache) = anna_known_for(Duration::ZERO).await;
 
     sleep(12 * SECOND).await;
     let served = get(&cache, phone(1)).await.unwrap();
@@ -32,11 +29,7 @@ async fn a_fresh_card_costs_no_question_and_tells_its_age() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_card_is_given_at_the_soft_deadline_while_the_crm_is_slow_and_refreshed_once() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
-    sleep(11 * MINUTE).await;
+    let (world, cache) = anna_known_for(11 * MINUTE).await;
     world.set(7, "Anna Ivanova", &[phone(1)]);
     world.set_way(Way::Slow(2 * SECOND));
 
@@ -56,11 +49,7 @@ async fn a_stale_card_is_given_at_the_soft_deadline_while_the_crm_is_slow_and_re
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_card_is_replaced_at_once_when_the_crm_is_quick() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
-    sleep(11 * MINUTE).await;
+    let (world, cache) = anna_known_for(11 * MINUTE).await;
     world.set(7, "Anna Ivanova", &[phone(1)]);
 
     let served = get(&cache, phone(1)).await.unwrap();
@@ -71,11 +60,7 @@ async fn a_stale_card_is_replaced_at_once_when_the_crm_is_quick() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_card_is_held_after_a_failure_and_the_crm_is_left_alone() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
-    sleep(11 * MINUTE).await;
+    let (world, cache) = anna_known_for(11 * MINUTE).await;
     world.set_way(Way::Failing(FillError::Failed));
 
     let first = get(&cache, phone(1)).await.unwrap();
@@ -95,11 +80,7 @@ async fn a_stale_card_is_held_after_a_failure_and_the_crm_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn the_pause_between_tries_grows_from_five_to_thirty_seconds() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
-    sleep(11 * MINUTE).await;
+    let (world, cache) = anna_known_for(11 * MINUTE).await;
     world.set_way(Way::Failing(FillError::Failed));
     let down = Instant::now();
 
@@ -114,10 +95,7 @@ async fn the_pause_between_tries_grows_from_five_to_thirty_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stale_card_lasts_its_day_without_the_crm_and_not_longer() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
+    let (world, cache) = anna_known_for(Duration::ZERO).await;
     world.set_way(Way::Failing(FillError::Failed));
 
     sleep(24 * HOUR - SECOND).await;
@@ -157,11 +135,7 @@ async fn known_and_unknown_numbers_keep_their_own_lifetimes_through_every_change
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_refresh_of_a_fresh_card_does_not_shorten_its_life() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
-    sleep(8 * MINUTE).await;
+    let (world, cache) = anna_known_for(8 * MINUTE).await;
     world.set_way(Way::Failing(FillError::Failed));
 
     for _ in 0..119 {
@@ -274,11 +248,7 @@ async fn after_an_hour_of_refreshes_by_id_the_number_itself_is_searched_for_agai
 
 #[tokio::test(start_paused = true)]
 async fn max_age_makes_older_cards_stale_for_that_caller_only() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
-    sleep(MINUTE).await;
+    let (world, cache) = anna_known_for(MINUTE).await;
     let strict = |max_age| {
         let now = Instant::now();
         Ask { soft: now + SOFT, hard: now + HARD, max_age: Some(max_age) }

@@ -7,7 +7,7 @@ use callcard::contact::ContactId;
 use callcard::outcome::CacheStatus;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::world::{Question, Way, World, get, names, phone};
+use crate::harness::world::{Question, Way, World, anna_known_for, get, names, phone};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -187,10 +187,7 @@ async fn a_deleted_contact_is_not_even_given_as_stale() {
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_contact_is_given_as_stale_while_the_crm_hangs() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
+    let (world, cache) = anna_known_for(Duration::ZERO).await;
     world.set_way(Way::Hanging);
 
     assert_eq!(cache.invalidate_contact(ContactId(7), Reach::Expire), 1);
@@ -215,10 +212,7 @@ async fn two_contacts_with_one_number_are_both_listed_and_each_can_be_taken_back
 
 #[tokio::test(start_paused = true)]
 async fn flushing_expires_everything_and_forgets_nothing() {
-    let world = World::new();
-    world.set(7, "Anna", &[phone(1)]);
-    let cache = world.cache(|_| {});
-    get(&cache, phone(1)).await.unwrap();
+    let (world, cache) = anna_known_for(Duration::ZERO).await;
     get(&cache, phone(2)).await.unwrap();
     world.set_way(Way::Hanging);
 

@@ -165,3 +165,13 @@ pub(crate) async fn get(cache: &Cache, number: E164) -> Result<Served, Unserved>
 pub(crate) fn names(served: &Served) -> Vec<&str> {
     served.cards.iter().map(|card| card.name.as_str()).collect()
 }
+
+/// A world with Anna in it, and a cache that asked for her so long ago.
+pub(crate) async fn anna_known_for(age: Duration) -> (World, Cache) {
+    let world = World::new();
+    world.set(7, "Anna", &[phone(1)]);
+    let cache = world.cache(|_| {});
+    get(&cache, phone(1)).await.unwrap();
+    sleep(age).await;
+    (world, cache)
+}
