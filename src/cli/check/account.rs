@@ -62,7 +62,9 @@ fn trouble_rows(host: &str, error: &CrmError) -> Vec<Row> {
 
 const fn trouble(error: &CrmError) -> Trouble {
     match error {
-        CrmError::Connect => Trouble::Url("is CALLCARD_KOMMO_URL right, and reachable from here (DNS, firewall, TLS)?"),
+        CrmError::Connect => Trouble::Url(
+            "is CALLCARD_KOMMO_URL right, and reachable from here (DNS, firewall, TLS)? CALLCARD_LOG=debug tells the cause",
+        ),
         CrmError::Timeout => Trouble::Url("is the CRM reachable from here? If so it is slow now; try again"),
         CrmError::WrongHost => Trouble::Url("is CALLCARD_KOMMO_URL the account's own address?"),
         CrmError::Malformed { .. } | CrmError::Rejected { .. } => {

@@ -106,8 +106,11 @@ impl Seen {
 
     fn quota(&self, rate: u32) -> Row {
         let seen = format!("{rate} requests a second allowed here (CALLCARD_UPSTREAM_RATE)");
+        if self.answers == 0 {
+            return Row::fine("quota", seen);
+        }
         if self.pauses == 0 {
-            return Row::fine("quota", format!("{seen}; the CRM asked for no pause in {} answers", self.answers));
+            return Row::fine("quota", format!("{seen}; the CRM asked for no pause ({} answers)", self.answers));
         }
         Row::odd(
             "quota",
