@@ -32,6 +32,8 @@ pub struct Table<F> {
     all: Epoch,
     phones: Invalidations<E164>,
     contacts: Invalidations<ContactId>,
+    /// Invalidations of contacts from before this may have been forgotten.
+    forgotten: Epoch,
     failures: HashMap<E164, Failure>,
     bound: usize,
 }
@@ -70,6 +72,7 @@ impl<F: Clone> Table<F> {
             all: Epoch::default(),
             phones: Invalidations::new(memory),
             contacts: Invalidations::new(memory),
+            forgotten: Epoch::default(),
             failures: HashMap::new(),
             bound,
         }
@@ -113,10 +116,12 @@ impl<F: Clone> Table<F> {
         self.all <= started && !self.contacts.any(&id, started, self.now)
     }
 
-    /// Whether one of `contacts` was invalidated after the fill started but before the caller came to it.
+    /// Whether one of `contacts` was invalidated after the fill started but before the caller came to it; also if that may have been
+    /// forgotten since.
     #[must_use]
     pub fn overtook(&self, contacts: &[ContactId], place: Place) -> bool {
-        contacts.iter().any(|id| self.contacts.any(id, place.started, place.joined))
+        let may_be_forgotten = !place.leads && self.forgotten > place.joined;
+        may_be_forgotten || contacts.iter().any(|id| self.contacts.any(id, place.started, place.joined))
     }
 
     /// Nothing known or being filled for `key` may be trusted any more.
@@ -140,13 +145,13 @@ impl<F: Clone> Table<F> {
         epoch
     }
 
-    /// Nothing known or being filled may be trusted any more.
+    /// Nothing known or being filled may be trusted any more. What was invalidated before is remembered of contacts: fills that go on may
+    /// have callers who came after that.
     pub fn invalidate_all(&mut self) -> Epoch {
         self.all = self.stamp();
         self.flights.clear();
         self.failures.clear();
         self.phones.clear();
-        self.contacts.clear();
         self.all
     }
 
@@ -202,7 +207,8 @@ impl<F: Clone> Table<F> {
         self.phones.forget(at);
         self.contacts.forget(at);
         if self.phones.len + self.contacts.len > self.bound {
-            self.invalidate_all();
+            self.forgotten = self.invalidate_all();
+            self.contacts.clear();
         }
     }
 }

@@ -243,3 +243,28 @@ async fn an_entry_can_be_explained() {
     assert_eq!((explained.age_s, explained.fresh_for_s, explained.stale_for_s), (60, 540, 86_340));
     assert!(!explained.filling);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_after_a_contacts_change_never_gets_the_older_fill_whatever_is_expired_later() {
+    let world = World::new();
+    world.set(7, "Anna", &[phone(1)]);
+    world.set_way(Way::Slow(SECOND));
+    let cache = world.cache(|_| {});
+    let ask = || {
+        let cache = cache.clone();
+        tokio::spawn(async move { get(&cache, phone(1)).await.unwrap() })
+    };
+    let before = ask();
+    sleep(MS).await;
+    world.set(7, "Anna", &[phone(2)]);
+    world.set_way(Way::Open);
+
+    // The fill is on its way, so nobody knows yet that it will bring this contact: its number cannot be told apart from any other.
+    cache.invalidate_contact(ContactId(7), Reach::Expire);
+    let after = ask();
+    sleep(MS).await;
+    cache.expire_all();
+
+    assert_eq!(names(&before.await.unwrap()), ["Anna"]);
+    assert_eq!(names(&after.await.unwrap()), [""; 0], "the number is nobody's any more");
+}
