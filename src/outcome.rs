@@ -90,6 +90,8 @@ labels! {
         Companies => "companies",
         /// `GET /events`.
         Events => "events",
+        /// `/webhooks`.
+        Webhooks => "webhooks",
         /// `GET /account`.
         Account => "account",
         /// `POST /oauth2/access_token`.
@@ -214,5 +216,47 @@ labels! {
         Bus => "bus",
         /// Token store.
         Token => "token",
+    }
+}
+
+labels! {
+    /// What became of one delivery of a webhook.
+    DeliveryOutcome {
+        /// Its hints were acted on.
+        Heard => "heard",
+        /// It told of nothing that concerns us.
+        Ignored => "ignored",
+        /// It goes beyond a bound, and was not read.
+        Refused => "refused",
+        /// Too many were waiting: everything known was declared stale instead.
+        Overflowed => "overflowed",
+        /// Its body was too large, too slow, or broke off.
+        Unread => "unread",
+        /// It came with a wrong secret.
+        Denied => "denied",
+    }
+}
+
+labels! {
+    /// The kind of record that a hint is about.
+    HintKind {
+        /// A person.
+        Contact => "contact",
+        /// A company.
+        Company => "company",
+        /// A deal.
+        Lead => "lead",
+    }
+}
+
+labels! {
+    /// What a hint did to the cache.
+    HintEffect {
+        /// Entries were removed.
+        Removed => "removed",
+        /// Entries were declared stale.
+        Expired => "expired",
+        /// Nothing of it was cached.
+        None => "none",
     }
 }

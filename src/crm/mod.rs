@@ -9,7 +9,8 @@
 //! - `response`: which answers are answers, and what the others mean ([`CrmError`]).
 //! - `wire`: the CRM's JSON, read with suspicion.
 //!
-//! Beside it: [`dictionary`] keeps the names behind ids (stages, owners, companies), [`WebLinks`] points into the CRM's web pages.
+//! Beside it: [`dictionary`] keeps the names behind ids (stages, owners, companies), [`WebLinks`] points into the CRM's web pages, [`webhook`] reads what
+//! the CRM tells by itself, and [`Hooks`] subscribes to that.
 //!
 //! It knows nothing of caching cards or of which contact owns a number.
 
@@ -25,7 +26,9 @@ mod response;
 mod rights;
 #[cfg(test)]
 mod scripted;
+mod subscriptions;
 mod transport;
+pub mod webhook;
 mod wire;
 
 pub use auth::TokenSource;
@@ -35,4 +38,5 @@ pub use gate::{Gate, Pass};
 pub use links::WebLinks;
 pub use query::{SearchText, TooShort};
 pub use rights::Right;
+pub use subscriptions::{Done, EVENTS, HookAddress, HookState, Hooks, Installed};
 pub use transport::{CrmRequest, CrmResponse, Transport, TransportError};

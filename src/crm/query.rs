@@ -51,6 +51,9 @@ pub(super) const ACCOUNT: &str = "/api/v4/account";
 /// `GET /leads/pipelines`: not paged.
 pub(super) const PIPELINES: &str = "/api/v4/leads/pipelines";
 
+/// `/webhooks`: an account has a hundred at most, in one page.
+pub(super) const WEBHOOKS: &str = "/api/v4/webhooks";
+
 /// Contacts in which the text occurs, with the ids of their leads.
 pub(super) fn contacts_with(text: &SearchText) -> String {
     let text: String = form_urlencoded::byte_serialize(text.as_str().as_bytes()).collect();

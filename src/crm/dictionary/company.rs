@@ -49,6 +49,11 @@ impl Companies {
         Names { known: Arc::new(CompanyNames(known)), degraded }
     }
 
+    /// A name that may be another one now is asked for when it is next wanted.
+    pub(super) fn forget(&self, id: CompanyId) {
+        self.names.invalidate(&id);
+    }
+
     fn missing(&self, wanted: &[CompanyId]) -> Vec<CompanyId> {
         let now = Instant::now();
         let is_fresh = |id: &CompanyId| self.names.get(id).is_some_and(|held| now < held.stale_at);

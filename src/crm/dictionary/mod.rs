@@ -160,6 +160,11 @@ impl Dictionaries {
         self.companies.names(&self.client, wanted, ask).await
     }
 
+    /// A company may have another name now.
+    pub fn forget_company(&self, id: CompanyId) {
+        self.companies.forget(id);
+    }
+
     async fn load_pipelines(&self, suffices: impl Fn(&Pipelines) -> bool, ask: Ask) -> Names<Pipelines> {
         let client = self.client.clone();
         let load = move |ask| async move { client.pipelines(ask).await.map(Pipelines::from_records) };

@@ -14,10 +14,11 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use self::record::{Reading, WireAccount, WireContact, WireLead, WireNamed, WirePipeline};
+use self::record::{Reading, WireAccount, WireContact, WireLead, WireNamed, WirePipeline, WireSubscription};
 use super::CrmError;
 use super::response::Body;
 use super::rights::Glance;
+use super::subscriptions::Subscription;
 use crate::contact::{Account, Contact, Lead};
 
 /// What a good answer is read into.
@@ -108,6 +109,20 @@ impl Answer for Account {
     }
 }
 
+/// What a change of our own is answered with; only that it was accepted matters.
+#[derive(Debug)]
+pub(super) struct Accepted;
+
+impl Answer for Accepted {
+    fn read(_: Body) -> Result<Self, CrmError> {
+        Ok(Self)
+    }
+
+    fn is_empty(&self) -> bool {
+        false
+    }
+}
+
 const WITHOUT_ID: CrmError = CrmError::Malformed { what: "a record has no id" };
 
 /// The HAL envelope of a list.
@@ -155,6 +170,7 @@ listed! {
     Contact: contacts of WireContact;
     Lead: leads of WireLead;
     Pipeline: pipelines of WirePipeline;
+    Subscription: webhooks of WireSubscription;
 }
 
 /// Users and companies alike are only named here.

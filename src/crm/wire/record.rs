@@ -9,6 +9,7 @@ use super::loose;
 use crate::contact::{
     self, Account, CompanyId, ContactId, Lead, LeadId, PipelineId, StageId, Tag, UnixSeconds, UserId,
 };
+use crate::crm::subscriptions::Subscription;
 
 /// What becomes of a record of the CRM.
 pub(super) enum Reading<R> {
@@ -226,6 +227,29 @@ impl WirePipeline {
         let stages = self.embedded.statuses.into_iter().flatten();
         let stages = stages.filter_map(|stage| Some(Named { id: stage.id?, name: stage.name })).collect();
         Reading::of(self.id, false, |id| Pipeline { id: PipelineId(id), name: self.name, stages })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireSubscription {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    destination: Option<String>,
+    #[serde(deserialize_with = "loose::flag")]
+    disabled: bool,
+    settings: serde_json::Value,
+}
+
+impl WireSubscription {
+    pub(super) fn read(self) -> Reading<Subscription> {
+        // PHP writes a list with gaps as an object.
+        let listed = self.settings.as_array().into_iter().flatten();
+        let keyed = self.settings.as_object().into_iter().flat_map(serde_json::Map::values);
+        let events = listed.chain(keyed).filter_map(|event| event.as_str()).map(str::to_owned).collect();
+        let destination = self.destination.unwrap_or_default();
+        Reading::of(self.id, false, |_| Subscription::new(destination, events, self.disabled))
     }
 }
 
