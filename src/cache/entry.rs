@@ -26,6 +26,8 @@ pub struct Lifetimes {
     pub partial_fresh: Duration,
     /// Fresh times are spread by ± this share, so that entries made together do not end together.
     pub jitter: f64,
+    /// "Nobody" has a number that somebody has just been said to have: fresh for this long, as the CRM's search may be behind.
+    pub doubted_fresh: Duration,
     /// An entry asked for after this share of its fresh time is refreshed in the background.
     pub refresh_after: f64,
 }
@@ -38,6 +40,7 @@ impl Default for Lifetimes {
             unknown_fresh: Duration::from_secs(60),
             unknown_stale: Duration::from_secs(60 * 60),
             partial_fresh: Duration::from_secs(30),
+            doubted_fresh: Duration::from_secs(5),
             jitter: 0.1,
             refresh_after: 0.8,
         }
@@ -61,6 +64,8 @@ pub(super) struct Entry {
     pub(super) fetched_at: Instant,
     /// When the CRM was last *searched* for the number; a refresh by id confirms the contacts but does not look for new ones.
     pub(super) searched_at: Instant,
+    /// When a caller is known to have asked for it: at its last live fill, or late in a fresh life.
+    pub(super) asked_at: Instant,
     pub(super) fresh_until: Instant,
     pub(super) stale_until: Instant,
     /// No fill before this moment: the last one failed.
@@ -101,6 +106,7 @@ impl Entry {
             outcome,
             fetched_at: now,
             searched_at: now,
+            asked_at: now,
             fresh_until: now,
             stale_until: now,
             recheck_at: now,
@@ -112,11 +118,30 @@ impl Entry {
         entry
     }
 
-    /// The same contacts, confirmed anew by their ids; the search keeps its own age.
-    pub(super) fn confirmed(&self, partial: bool, started: Epoch, lifetimes: &Lifetimes, now: Instant) -> Self {
-        let mut entry = Self { fetched_at: now, recheck_at: now, failures: 0, started, ..self.clone() };
-        entry.live(partial, lifetimes, now);
+    /// The same contacts, and perhaps more of them, confirmed anew by their ids; the search keeps its own age.
+    pub(super) fn confirmed(&self, cards: &[&Arc<Card>], started: Epoch, lifetimes: &Lifetimes, now: Instant) -> Self {
+        let outcome = Outcome::Known(cards.iter().map(|card| card.id).collect());
+        let mut entry = Self { outcome, fetched_at: now, recheck_at: now, failures: 0, started, ..self.clone() };
+        entry.live(cards.iter().any(|card| card.leads_partial), lifetimes, now);
         entry
+    }
+
+    /// The same entry where "nobody" may only mean that the search does not know yet.
+    pub(super) fn doubted(self, lifetimes: &Lifetimes, now: Instant) -> Self {
+        match self.outcome {
+            Outcome::Known(_) => self,
+            Outcome::Unknown => Self { fresh_until: self.fresh_until.min(now + lifetimes.doubted_fresh), ..self },
+        }
+    }
+
+    /// The same entry once it has been declared stale: usable, and to be asked for anew at once.
+    pub(super) fn expired(&self, now: Instant) -> Self {
+        Self {
+            fresh_until: self.fresh_until.min(now),
+            recheck_at: now,
+            refresh_at: self.refresh_at.min(now),
+            ..self.clone()
+        }
     }
 
     /// Sets the times of an entry that begins to live now.
@@ -156,6 +181,23 @@ impl Entry {
             State::Hold
         } else {
             State::Stale
+        }
+    }
+
+    /// The same entry once somebody is said to have the number: that nobody has it may not be said any more, not even as stale.
+    pub(super) fn contradicted(&self, now: Instant) -> Self {
+        let expired = self.expired(now);
+        match self.outcome {
+            Outcome::Known(_) => expired,
+            Outcome::Unknown => Self { stale_until: now, ..expired },
+        }
+    }
+
+    /// The contacts that own the number.
+    pub(super) fn contacts(&self) -> &[ContactId] {
+        match &self.outcome {
+            Outcome::Known(ids) => ids,
+            Outcome::Unknown => &[],
         }
     }
 

@@ -41,9 +41,10 @@ pub(super) fn start(
     let flight = Flight { inner: Arc::clone(inner), key, started };
     tokio::spawn(async move {
         let patience = Patience { start_by, done_by: Instant::now() + flight.inner.settings.fill_timeout };
-        let search = Search { key, class: Class::Live, patience, early: Early(Some(progress.clone())) };
+        let early = Early(Some(progress.clone()));
+        let search = Search { key, class: Class::Live, patience, early, expected: flight.inner.expected_of(key) };
         let brought = run(&flight.inner, search).await;
-        let landed = land(&flight.inner, key, started, brought).map(Arc::new);
+        let landed = land(&flight.inner, key, started, Class::Live, brought).map(Arc::new);
         drop(flight); // Whoever comes now must look at the store again, not at this fill.
         progress.send_replace(Progress::Landed(landed));
     });
@@ -67,10 +68,11 @@ pub(super) fn land(
     inner: &Inner,
     key: E164,
     started: Epoch,
+    class: Class,
     brought: Result<Vec<Card>, FillError>,
 ) -> Result<Filled, FillError> {
     match brought {
-        Ok(cards) => store(inner, key, started, cards),
+        Ok(cards) => store(inner, key, started, class, cards),
         Err(error) => {
             if !error.is_refusal() {
                 remember_failure(inner, key);
@@ -81,7 +83,7 @@ pub(super) fn land(
 }
 
 /// Stores an outcome unless something newer forbids it. The waiters who came before get it either way.
-fn store(inner: &Inner, key: E164, started: Epoch, cards: Vec<Card>) -> Result<Filled, FillError> {
+fn store(inner: &Inner, key: E164, started: Epoch, class: Class, cards: Vec<Card>) -> Result<Filled, FillError> {
     let now = Instant::now();
     let mut table = inner.table();
     let ids: Vec<_> = cards.iter().map(|card| card.id).collect();
@@ -96,9 +98,16 @@ fn store(inner: &Inner, key: E164, started: Epoch, cards: Vec<Card>) -> Result<F
     if somebody && cards.is_empty() {
         return Err(FillError::Overtaken); // Every card it brought has meanwhile been replaced by one without the number.
     }
-    let entry = Entry::new(&cards, started, &inner.settings.lifetimes, now);
+    let (old, lifetimes) = (inner.store.entry(key), &inner.settings.lifetimes);
+    let mut entry = Entry::new(&cards, started, lifetimes, now);
+    if inner.expected.of(key, now).is_some() {
+        entry = entry.doubted(lifetimes, now);
+    }
+    if let (Class::Background, Some(old)) = (class, &old) {
+        entry.asked_at = old.asked_at; // Nobody has asked now.
+    }
     let ttl = if storable { entry.ttl(now) } else { 0 };
-    if storable && inner.store.entry(key).is_none_or(|old| old.started <= started) {
+    if storable && old.is_none_or(|old| old.started <= started) {
         inner.store.put(key, entry);
         table.succeeded(key);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::entry::{Entry, Outcome, State};
+use super::entry::{Outcome, State};
 use super::{Cache, Epoch};
 use crate::contact::ContactId;
 use crate::phone::{E164, Number};
@@ -109,24 +109,26 @@ impl Cache {
     }
 
     /// The numbers under which a contact may be found: its own, and what they are equivalent to.
-    fn phones_of(&self, id: ContactId) -> Vec<E164> {
+    pub(super) fn phones_of(&self, id: ContactId) -> Vec<E164> {
         let Some(stored) = self.0.store.card(id) else {
             return Vec::new();
         };
-        let own = stored.card.numbers.iter().map(|number| number.e164);
-        let all: BTreeSet<_> = own.flat_map(|own| std::iter::once(own).chain(own.equivalents())).collect();
-        all.into_iter().collect()
+        with_equivalents(stored.card.numbers.iter().map(|number| number.e164)).into_iter().collect()
     }
 
     /// Removes or expires one entry; tells whether there was one. To be called under the table's lock.
-    fn let_go(&self, key: E164, reach: Reach, now: Instant) -> bool {
+    pub(super) fn let_go(&self, key: E164, reach: Reach, now: Instant) -> bool {
         match reach {
             Reach::Remove => self.0.store.remove(key),
             Reach::Expire => self.0.store.entry(key).is_some_and(|entry| {
-                let fresh_until = entry.fresh_until.min(now);
-                self.0.store.put(key, Entry { fresh_until, recheck_at: now, ..(*entry).clone() });
+                self.0.store.put(key, entry.expired(now));
                 true
             }),
         }
     }
+}
+
+/// The numbers, and what else the same phones may call under.
+pub(super) fn with_equivalents(phones: impl IntoIterator<Item = E164>) -> BTreeSet<E164> {
+    phones.into_iter().flat_map(|phone| std::iter::once(phone).chain(phone.equivalents())).collect()
 }

@@ -19,10 +19,13 @@
 
 mod entry;
 mod epoch;
+mod expected;
 mod fill;
 mod flights;
 mod freshness;
+mod hearsay;
 mod invalidate;
+mod links;
 mod refresh;
 mod source;
 mod store;
@@ -40,13 +43,16 @@ pub use self::epoch::Epoch;
 pub use self::flights::{Place, Table};
 pub use self::freshness::{Forwarded, Freshness};
 pub use self::invalidate::{Explained, Reach};
+pub use self::links::Shown;
 pub use self::source::{Early, FillError, Patience, Search, Source};
 
 use self::entry::{Entry, Outcome, State};
+use self::expected::Expectations;
 use self::refresh::Queue;
 use self::source::Progress;
 use self::store::Store;
 use crate::card::Card;
+use crate::contact::ContactId;
 use crate::matching;
 use crate::metrics::Metrics;
 use crate::outcome::EntryKind;
@@ -71,6 +77,10 @@ pub struct Settings {
     pub refresh_queue: usize,
     /// Invalidations and failures remembered at most.
     pub table_bound: usize,
+    /// How long the CRM's search may not know what has been written.
+    pub search_lag: Duration,
+    /// A number that was asked for within this time is fetched anew when it is said to have changed; others wait to be asked for.
+    pub asked_lately: Duration,
 }
 
 impl Default for Settings {
@@ -84,6 +94,8 @@ impl Default for Settings {
             refresh_gather: Duration::from_secs(1),
             refresh_queue: 10_000,
             table_bound: 100_000,
+            search_lag: Duration::from_secs(60),
+            asked_lately: Duration::from_secs(30 * 60),
         }
     }
 }
@@ -138,6 +150,8 @@ struct Inner {
     due: Arc<Queue>,
     /// Those among them that have to be searched for.
     due_searches: Arc<Queue>,
+    /// Numbers that are said to be a contact's, which the CRM's search may not know yet.
+    expected: Expectations,
     source: Arc<dyn Source>,
     metrics: Arc<Metrics>,
 }
@@ -153,6 +167,7 @@ impl Cache {
             expired_before: AtomicU64::new(0),
             due: Arc::new(Queue::new(settings.refresh_queue)),
             due_searches: Arc::new(Queue::new(settings.refresh_queue)),
+            expected: Expectations::new(settings.search_lag, settings.table_bound),
             settings,
             source,
             metrics,
@@ -242,14 +257,27 @@ impl Inner {
     fn give(&self, view: View, now: Instant) -> Served {
         let freshness = match view.state {
             State::Fresh { due } => {
-                if due {
-                    self.due.push(view.key);
+                if due && self.due.push(view.key) {
+                    self.was_asked(&view, now);
                 }
                 Freshness::hit(&view.entry, now)
             }
             State::Hold | State::Stale | State::Gone => Freshness::stale(&view.entry, now, "hold"),
         };
         Served { cards: view.cards, freshness }
+    }
+
+    /// Notes that somebody still asks for an entry.
+    fn was_asked(&self, view: &View, now: Instant) {
+        let _ordered = self.table();
+        if let Some(entry) = self.store.entry(view.key).filter(|entry| entry.started == view.entry.started) {
+            self.store.put(view.key, Entry { asked_at: now, ..(*entry).clone() });
+        }
+    }
+
+    /// The contacts that are said to have a number.
+    fn expected_of(&self, key: E164) -> Vec<ContactId> {
+        self.expected.of(key, Instant::now()).unwrap_or_default()
     }
 
     /// How long a usable entry is left alone after its `failures`-th failed fill.

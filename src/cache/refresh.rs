@@ -1,4 +1,5 @@
-//! Refreshes before expiry: entries that are asked for late in their fresh life are fetched anew in the background.
+//! Refreshes before anybody waits: entries that are asked for late in their fresh life, and those that a change has expired and that were
+//! asked for lately, are fetched anew in the background.
 //!
 //! Due numbers are gathered for a moment and fetched by contact id, up to 250 contacts in one call, so that keeping a busy cache fresh
 //! costs next to nothing of the quota. A number nobody has, one whose contacts changed, and one that was last searched for long ago are
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::entry::{Entry, Outcome};
+use super::entry::Entry;
 use super::fill;
 use super::source::{Early, FillError, Patience, Search};
 use super::{Epoch, Inner};
@@ -41,12 +42,14 @@ impl Queue {
         Self { due: Mutex::default(), bound, pushed: Notify::new() }
     }
 
-    /// Adds a number unless the queue is full; then it is simply asked for again later.
-    pub(super) fn push(&self, key: E164) {
+    /// Adds a number unless the queue is full; then it is simply asked for again later. Tells whether it was not there before.
+    pub(super) fn push(&self, key: E164) -> bool {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        if due.len() < self.bound && due.insert(key) {
+        let is_new = due.len() < self.bound && due.insert(key);
+        if is_new {
             self.pushed.notify_one();
         }
+        is_new
     }
 
     /// Wakes the task that works the queue off.
@@ -93,16 +96,9 @@ async fn work(cache: Weak<Inner>, queue: Arc<Queue>, gather: Duration, refresh: 
 struct Due {
     key: E164,
     entry: Arc<Entry>,
+    /// The contacts of the entry, and those that are said to have the number too.
+    ids: Vec<ContactId>,
     search: bool,
-}
-
-impl Due {
-    fn ids(&self) -> &[ContactId] {
-        match &self.entry.outcome {
-            Outcome::Known(ids) => ids,
-            Outcome::Unknown => &[],
-        }
-    }
 }
 
 /// Splits due numbers so that no batch names more than [`BATCH`] different contacts (but for one number with more by itself).
@@ -110,12 +106,12 @@ fn batches(due: Vec<Due>) -> Vec<Vec<Due>> {
     let mut batches: Vec<Vec<Due>> = Vec::new();
     let mut ids: HashSet<ContactId> = HashSet::new();
     for due in due {
-        let new = due.ids().iter().filter(|id| !ids.contains(id)).count();
+        let new = due.ids.iter().filter(|id| !ids.contains(id)).count();
         if batches.is_empty() || ids.len() + new > BATCH {
             batches.push(Vec::new());
             ids.clear();
         }
-        ids.extend(due.ids());
+        ids.extend(&due.ids);
         batches.last_mut().expect("one was pushed above").push(due);
     }
     batches
@@ -126,7 +122,9 @@ impl Inner {
     async fn refresh(&self, due: HashSet<E164>) {
         let (searches, known): (Vec<_>, Vec<_>) =
             due.into_iter().filter_map(|key| self.still_due(key)).partition(|due| due.search);
-        searches.into_iter().for_each(|due| self.due_searches.push(due.key));
+        for due in searches {
+            self.due_searches.push(due.key);
+        }
         for batch in batches(known) {
             self.refresh_by_id(batch).await;
         }
@@ -137,19 +135,23 @@ impl Inner {
         let now = Instant::now();
         let entry = self.store.entry(key).filter(|entry| now >= entry.refresh_at)?;
         let searched = self.settings.lifetimes.known_fresh.saturating_mul(SEARCH_EVERY);
-        let search = entry.outcome == Outcome::Unknown || now >= entry.searched_at + searched;
-        Some(Due { key, entry, search })
+        let mut ids = entry.contacts().to_vec();
+        ids.extend(self.expected_of(key).into_iter().filter(|id| !entry.contacts().contains(id)));
+        let search = ids.is_empty() || now >= entry.searched_at + searched;
+        Some(Due { key, entry, ids, search })
     }
 
     /// Fetches the contacts of a batch of numbers by their ids.
     async fn refresh_by_id(&self, batch: Vec<Due>) {
         let started = self.table().stamp();
-        let ids: HashSet<_> = batch.iter().flat_map(Due::ids).copied().collect();
+        let ids: HashSet<_> = batch.iter().flat_map(|due| &due.ids).copied().collect();
         let asking = self.source.refetch(ids.into_iter().collect(), self.background_patience());
         match asking.await {
             Ok(cards) => {
                 let unclear = self.confirm(batch, cards, started);
-                unclear.into_iter().for_each(|key| self.due_searches.push(key));
+                for key in unclear {
+                    self.due_searches.push(key);
+                }
             }
             Err(_) => batch.iter().for_each(|due| self.postpone(due.key)),
         }
@@ -168,7 +170,7 @@ impl Inner {
         }
         let mut unclear = Vec::new();
         for due in batch {
-            if !table.may_store(due.key, due.ids(), started) {
+            if !table.may_store(due.key, &due.ids, started) {
                 continue; // Invalidated meanwhile: the next caller asks.
             }
             let Some(entry) = self.store.entry(due.key).filter(|entry| entry.started < started) else {
@@ -176,14 +178,14 @@ impl Inner {
             };
             let asked = Number { e164: due.key, extension: None };
             let owners: Vec<_> = due
-                .ids()
+                .ids
                 .iter()
                 .filter_map(|id| fetched.get(id))
                 .filter(|card| matching::ownership(&card.numbers, &asked).is_some())
                 .collect();
-            if owners.len() == due.ids().len() && entry.outcome == due.entry.outcome {
-                let partial = owners.iter().any(|card| card.leads_partial);
-                self.store.put(due.key, entry.confirmed(partial, started, &self.settings.lifetimes, now));
+            let all_are_still = entry.contacts().iter().all(|id| owners.iter().any(|card| card.id == *id));
+            if all_are_still && !owners.is_empty() && entry.outcome == due.entry.outcome {
+                self.store.put(due.key, entry.confirmed(&owners, started, &self.settings.lifetimes, now));
             } else {
                 unclear.push(due.key);
             }
@@ -195,13 +197,14 @@ impl Inner {
     async fn refresh_by_search(&self, key: E164) {
         let started = self.table().stamp();
         let patience = self.background_patience();
-        let search = Search { key, class: Class::Background, patience, early: Early::ignored() };
+        let expected = self.expected_of(key);
+        let search = Search { key, class: Class::Background, patience, early: Early::ignored(), expected };
         let brought = fill::run(self, search).await;
         match brought {
             Err(FillError::Overloaded { .. } | FillError::Suspended { .. } | FillError::Overtaken) => {
                 self.postpone(key)
             }
-            brought => drop(fill::land(self, key, started, brought)),
+            brought => drop(fill::land(self, key, started, Class::Background, brought)),
         }
     }
 

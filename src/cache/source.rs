@@ -32,6 +32,8 @@ pub struct Search {
     pub patience: Patience,
     /// Where to show cards that are verified while their leads are still on the way.
     pub early: Early,
+    /// Contacts that are said to have the number, and that a search may not find under it yet.
+    pub expected: Vec<ContactId>,
 }
 
 /// How long a fill may take.

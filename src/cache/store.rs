@@ -17,6 +17,7 @@ use prometheus::IntCounter;
 
 use super::entry::{Entry, Lifetimes, Outcome};
 use super::epoch::Epoch;
+use super::links::{Links, PAIR_BYTES};
 use crate::card::Card;
 use crate::contact::ContactId;
 use crate::metrics::Metrics;
@@ -39,21 +40,30 @@ pub(super) struct Store {
     known: Moka<E164, Arc<Entry>>,
     unknown: Moka<E164, Arc<Entry>>,
     cards: Moka<ContactId, Stored>,
+    /// Which of the cards show a lead or a company.
+    pub(super) links: Links,
 }
 
 impl Store {
     /// Stores of `max_bytes` in all: three quarters for cards, one eighth each for known and unknown numbers.
     pub(super) fn new(max_bytes: u64, lifetimes: &Lifetimes, metrics: &Metrics) -> Self {
-        let causes = Causes::new(metrics);
+        let (causes, links) = (Causes::new(metrics), Links::default());
         let eighth = max_bytes / 8;
         // Longer than any entry's own time, jitter included.
         let backstop = |stale: Duration, fresh: Duration| stale.max(fresh).saturating_mul(2);
         let known = backstop(lifetimes.known_stale, lifetimes.known_fresh);
         let unknown = backstop(lifetimes.unknown_stale, lifetimes.unknown_fresh);
         Self {
-            known: bounded(eighth, known, |_, entry: &Arc<Entry>| entry_bytes(entry), causes.clone()),
-            unknown: bounded(eighth, unknown, |_, entry: &Arc<Entry>| entry_bytes(entry), causes.clone()),
-            cards: bounded(max_bytes - 2 * eighth, known, |_, stored: &Stored| card_bytes(&stored.card), causes),
+            known: bounded(eighth, known, |entry: &Arc<Entry>| entry_bytes(entry), counted(&causes)),
+            unknown: bounded(eighth, unknown, |entry: &Arc<Entry>| entry_bytes(entry), counted(&causes)),
+            cards: bounded(max_bytes - 2 * eighth, known, |stored: &Stored| card_bytes(&stored.card), {
+                let links = links.clone();
+                move |stored: &Stored, cause| {
+                    links.remove(&stored.card);
+                    causes.count(cause);
+                }
+            }),
+            links,
         }
     }
 
@@ -91,6 +101,7 @@ impl Store {
         {
             return old.card;
         }
+        self.links.add(&card);
         self.cards.insert(card.id, Stored { card: Arc::clone(&card), started });
         card
     }
@@ -128,12 +139,12 @@ where
     cache
 }
 
-/// One store, bounded by weight.
+/// One store, bounded by weight; `on_leave` hears of every value that leaves it or is replaced.
 fn bounded<K, V>(
     bytes: u64,
     backstop: Duration,
-    weigh: impl Fn(&K, &V) -> usize + Send + Sync + 'static,
-    causes: Causes,
+    weigh: impl Fn(&V) -> usize + Send + Sync + 'static,
+    on_leave: impl Fn(&V, RemovalCause) + Send + Sync + 'static,
 ) -> Moka<K, V>
 where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
@@ -141,11 +152,17 @@ where
 {
     Moka::builder()
         .max_capacity(bytes)
-        .weigher(move |key, value| u32::try_from(weigh(key, value) + OVERHEAD).unwrap_or(u32::MAX))
+        .weigher(move |_, value| u32::try_from(weigh(value) + OVERHEAD).unwrap_or(u32::MAX))
         .eviction_policy(EvictionPolicy::lru())
         .time_to_live(backstop)
-        .eviction_listener(move |_, _, cause| causes.count(cause))
+        .eviction_listener(move |_, value, cause| on_leave(&value, cause))
         .build()
+}
+
+/// Entries that leave are only counted.
+fn counted(causes: &Causes) -> impl Fn(&Arc<Entry>, RemovalCause) + Send + Sync + 'static {
+    let causes = causes.clone();
+    move |_, cause| causes.count(cause)
 }
 
 fn entry_bytes(entry: &Entry) -> usize {
@@ -156,7 +173,7 @@ fn entry_bytes(entry: &Entry) -> usize {
     size_of::<E164>() + size_of::<Entry>() + ids
 }
 
-/// What a card takes on the heap: its own fields and every string it owns (names shared between cards are not counted).
+/// What a card takes on the heap: its own fields, every string it owns (names shared between cards are not counted), its pairs in the index.
 fn card_bytes(card: &Card) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
     let texts = |all: &[String]| all.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
@@ -173,6 +190,7 @@ fn card_bytes(card: &Card) -> usize {
         + tags
         + leads
         + size_of_val(card.numbers.as_slice())
+        + (card.leads.len() + usize::from(card.company.is_some())) * PAIR_BYTES
 }
 
 /// Counters by why an entry left.

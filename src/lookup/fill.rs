@@ -39,10 +39,41 @@ impl CrmSource {
     }
 
     /// The contacts that own the number. Nobody is an empty list, and only if every search was answered in full.
+    ///
+    /// A contact that is expected to own it is asked for by its id, as the search may not know yet. If it does own it, one search is
+    /// enough to find who else does.
     async fn owners(&self, asked: &Number, search: &Search) -> Result<Vec<Verified>, FillError> {
-        let mut ask = ask(search.class, search.patience);
+        let ask = ask(search.class, search.patience);
+        if search.expected.is_empty() {
+            return self.found(asked, ask, usize::MAX).await;
+        }
+        match self.expected(asked, &search.expected, ask).await {
+            Ok(named) if named.is_empty() => self.found(asked, ask.begun(), usize::MAX).await,
+            Ok(named) => {
+                search.early.offer(&self.enricher.at_once(&named));
+                let others = self.found(asked, ask.begun(), 1).await.unwrap_or_default();
+                Ok(joined(named, others))
+            }
+            Err(error) => match self.found(asked, ask, usize::MAX).await {
+                // Somebody is said to have it who could not be asked for.
+                Ok(found) if found.is_empty() => Err(error),
+                found => found,
+            },
+        }
+    }
+
+    /// Those of these contacts that own the number.
+    async fn expected(&self, asked: &Number, ids: &[ContactId], ask: Ask) -> Result<Vec<Verified>, FillError> {
+        let contacts = self.client.contacts(ids, ask).await.map_err(fill_error)?;
+        let owners = matching::owners(contacts, asked, self.region);
+        self.metrics.verdict(matching::verdict(owners.len(), true));
+        Ok(owners)
+    }
+
+    /// The owners that the CRM's search finds, with at most so many forms of the number.
+    async fn found(&self, asked: &Number, mut ask: Ask, forms: usize) -> Result<Vec<Verified>, FillError> {
         let mut complete = false;
-        for text in self.plan.texts(asked.e164) {
+        for text in self.plan.texts(asked.e164).into_iter().take(forms) {
             let Ok(query) = crm::SearchText::new(text.text) else {
                 continue; // Too short a text finds only strangers.
             };
@@ -99,6 +130,14 @@ impl Source for CrmSource {
 
 const fn ask(class: Class, Patience { start_by, done_by }: Patience) -> Ask {
     Ask { class, start_by, until: done_by }
+}
+
+/// Both, each once.
+fn joined(mut named: Vec<Verified>, others: Vec<Verified>) -> Vec<Verified> {
+    let is_new = |(other, _): &Verified| !named.iter().any(|(contact, _)| contact.id == other.id);
+    let others: Vec<_> = others.into_iter().filter(is_new).collect();
+    named.extend(others);
+    named
 }
 
 /// What a failed call means for the fill.
