@@ -11,6 +11,7 @@ mod lookup;
 mod openapi;
 mod sandbox;
 mod serve;
+mod webhooks;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -73,6 +74,10 @@ enum Command {
     ///
     /// Takes the settings of `serve`. Exit code 0 if it would work, 1 if not; what is merely odd does not count.
     Check(check::Args),
+    /// Manage the subscription through which the CRM tells of changes
+    ///
+    /// Takes the settings of `serve`; `CALLCARD_WEBHOOK_SECRET` has to be set.
+    Webhooks(webhooks::Args),
     /// Ask a running instance how it is, for containers without a shell
     Healthcheck(healthcheck::Args),
     /// Make keys for callers
@@ -105,6 +110,7 @@ impl Command {
             Self::Sandbox(args) => sandbox::run(args),
             Self::Lookup(args) => lookup::run(args),
             Self::Check(args) => check::run(&args),
+            Self::Webhooks(args) => webhooks::run(&args),
             Self::Healthcheck(args) => healthcheck::run(&args),
             Self::Key(args) => key::run(args),
             Self::Openapi => openapi::run(),
@@ -115,9 +121,10 @@ impl Command {
 /// `serve --help` is the reference of the settings. Elsewhere they work too, but would drown the command's own flags.
 fn words() -> clap::Command {
     let hide_setting = |arg: Arg| if arg.get_env().is_some() { arg.hide(true) } else { arg };
-    ["check", "healthcheck", "lookup"].iter().fold(Cli::command(), |command, name| {
+    let command = ["check", "healthcheck", "lookup"].iter().fold(Cli::command(), |command, name| {
         command.mut_subcommand(name, |subcommand| subcommand.mut_args(hide_setting))
-    })
+    });
+    command.mut_subcommand("webhooks", |webhooks| webhooks.mut_subcommands(|action| action.mut_args(hide_setting)))
 }
 
 /// clap has an answer ready: the help that was asked for, or what is wrong with the words.

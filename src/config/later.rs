@@ -15,16 +15,11 @@ variables! { "Not in this version":
     DIRECTORY = "CALLCARD_DIRECTORY" as "off|mirror" or "off";
     /// Where the mirror's snapshot lives
     DIRECTORY_PATH = "CALLCARD_DIRECTORY_PATH" as "PATH";
-    /// Enables `POST /hooks/kommo/{secret}`
-    WEBHOOK_SECRET = secret "CALLCARD_WEBHOOK_SECRET" as "SECRET";
 }
 
 /// Each of them that is used becomes a fault.
 pub(super) fn refuse(reader: &mut Reader<'_>) {
     refuse_shared(reader);
-    if let Some(Some(_)) = reader.secret(&WEBHOOK_SECRET) {
-        not_yet(reader, &WEBHOOK_SECRET);
-    }
     if reader.choice(&DIRECTORY, &[("off", false), ("mirror", true)]) == Some(true) {
         not_yet(reader, &DIRECTORY);
     }

@@ -13,6 +13,7 @@ mod lookup;
 mod reader;
 mod strings;
 mod variable;
+mod webhooks;
 
 pub use backend::Backend;
 pub use reader::{Fault, Faults};
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use listen::Listen;
 use reader::Reader;
+use secrecy::SecretString;
 
 use crate::crm::WebLinks;
 use crate::{http, telemetry};
@@ -55,11 +57,12 @@ impl Config {
     /// # Errors
     /// Every fault, each with its variable.
     pub fn check(strings: &Strings) -> Result<Self, Faults> {
-        let ((listen, backend, telemetry), warnings) = Reader::run(strings, |reader| {
+        let ((listen, backend, webhook_secret, telemetry), warnings) = Reader::run(strings, |reader| {
             let (listen, backend) = (Listen::read(reader), Backend::read(reader));
+            let webhook_secret = webhooks::read(reader);
             later::refuse(reader);
             let telemetry = log::read(reader);
-            Some((listen?, backend?, telemetry?))
+            Some((listen?, backend?, webhook_secret?, telemetry?))
         })?;
         let Listen { lookup, admin, keys, drain_delay, drain_timeout } = listen;
         Ok(Self {
@@ -69,6 +72,7 @@ impl Config {
             server: http::ServerSettings { drain_timeout, ..http::ServerSettings::default() },
             http: http::Settings {
                 keys,
+                webhook_secret,
                 ..http::Settings::new(backend.lookup.region, WebLinks::new(&backend.web_url))
             },
             backend,
@@ -94,6 +98,18 @@ pub fn backend(strings: &Strings) -> Result<Backend, Faults> {
     Reader::run(strings, Backend::read).map(|(backend, _)| backend)
 }
 
+/// What managing the subscription to webhooks takes: the CRM, and the secret of their address.
+///
+/// # Errors
+/// Every fault, each with its variable.
+pub fn webhooks(strings: &Strings) -> Result<(Backend, SecretString), Faults> {
+    let read = |reader: &mut Reader<'_>| {
+        let (backend, secret) = (Backend::read(reader), webhooks::required(reader));
+        Some((backend?, secret?))
+    };
+    Reader::run(strings, read).map(|(both, _)| both)
+}
+
 /// Only how to log.
 ///
 /// # Errors
@@ -105,7 +121,7 @@ pub fn telemetry(strings: &Strings) -> Result<telemetry::Settings, Faults> {
 /// Every variable by topic, in the order of `--help`.
 #[must_use]
 pub const fn topics() -> &'static [Topic] {
-    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, later::TOPIC, log::TOPIC]
+    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, later::TOPIC, log::TOPIC]
 }
 
 #[cfg(test)]

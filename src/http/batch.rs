@@ -8,14 +8,11 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use futures_util::future::join_all;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, Uri};
-use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 
-use super::Api;
 use super::auth::authorize;
 use super::error::{ApiError, Problem};
 use super::keys::Scope;
@@ -25,6 +22,7 @@ use super::params::{Fault, Params};
 use super::query::LookupQuery;
 use super::reply::Refusal;
 use super::request_id::RequestId;
+use super::{Api, body};
 use crate::lookup::Answer;
 use crate::phone::Region;
 use crate::render::{self, Asked};
@@ -62,24 +60,13 @@ async fn answer(api: &Api, id: &RequestId, headers: &HeaderMap, uri: &Uri, body:
     authorize(api.keys(), Scope::Lookup, headers, None)?;
     let (query, faults) = LookupQuery::read_batch(Params::decode(uri.query().unwrap_or_default()));
     faultless(faults)?;
-    let batch = Batch::parse(&read(api, body).await?)?;
+    let batch = Batch::parse(&body::whole(body, api.max_body_bytes(), api.body_timeout()).await?)?;
     let region = batch.region()?.or(query.region);
     let asked: Vec<Asked> = batch.phones.into_iter().map(|input| Asked { input }).collect();
     let outcomes = join_all(asked.iter().map(|asked| ask(api, &asked.input, region, &query.wants))).await;
     let results = asked.iter().zip(&outcomes).map(|(asked, outcome)| result(outcome, asked, id)).collect();
     let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((no_store, Json(Results { results })).into_response())
-}
-
-/// The whole body, within the bounds of size and time.
-async fn read(api: &Api, body: Body) -> Result<Bytes, ApiError> {
-    let whole = Limited::new(body, api.max_body_bytes()).collect();
-    match tokio::time::timeout(api.body_timeout(), whole).await {
-        Err(_) => Err(ApiError::BodyTimeout),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(ApiError::BodyTooLarge),
-        Ok(Err(_)) => Err(refused("body", "broke off")),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-    }
 }
 
 /// The questions.

@@ -9,6 +9,8 @@
 //! | `params`, `query`, `negotiate` | the query string → what is asked, and in which form the answer is wanted |
 //! | `keys`, `auth` | who may ask |
 //! | `lookup`, `pop`, `batch` | the questions |
+//! | `hooks` | what the CRM tells by itself |
+//! | `body` | a request's body, within bounds |
 //! | `reply`, `cache_headers`, `error` | the answers, and the only map from failures to statuses |
 //! | `admin` | the operators' listener |
 //! | `openapi` | this interface described, for programs and for people |
@@ -18,8 +20,10 @@
 mod admin;
 mod auth;
 mod batch;
+mod body;
 mod cache_headers;
 mod error;
+mod hooks;
 mod keys;
 mod lookup;
 mod negotiate;
@@ -38,10 +42,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router, middleware};
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
+use secrecy::SecretString;
 use tower::ServiceExt;
 
 pub use self::keys::{KeyFault, KeyName, Keys, Scope, entry_for};
@@ -69,13 +74,22 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// How long a body may take to arrive. Default 5 s.
     pub body_timeout: Duration,
+    /// What the CRM's webhooks have in their path; none: they are not enabled.
+    pub webhook_secret: Option<SecretString>,
 }
 
 impl Settings {
     /// The defaults, for numbers of this region and a CRM that people open there.
     #[must_use]
     pub fn new(region: Region, links: WebLinks) -> Self {
-        Self { keys: Keys::default(), region, links, max_body_bytes: 64 * 1024, body_timeout: Duration::from_secs(5) }
+        Self {
+            keys: Keys::default(),
+            region,
+            links,
+            max_body_bytes: 64 * 1024,
+            body_timeout: Duration::from_secs(5),
+            webhook_secret: None,
+        }
     }
 }
 
@@ -154,6 +168,10 @@ impl Api {
     fn body_timeout(&self) -> Duration {
         self.0.settings.body_timeout
     }
+
+    fn webhook_secret(&self) -> Option<&SecretString> {
+        self.0.settings.webhook_secret.as_ref()
+    }
 }
 
 /// Every path of the lookup listener; the OpenAPI document is held against this list.
@@ -161,6 +179,7 @@ fn public_routes() -> Vec<(&'static str, MethodRouter<Api>)> {
     vec![
         ("/lookup", get(lookup::lookup).post(batch::batch)),
         ("/pop", get(pop::pop)),
+        ("/hooks/kommo/{secret}", post(hooks::kommo)),
         ("/openapi.json", get(openapi::document)),
         ("/docs", get(openapi::page)),
     ]

@@ -6,6 +6,7 @@
 mod answer;
 mod enrich;
 mod fill;
+pub mod hints;
 mod outage;
 mod plan;
 
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 pub use self::answer::{Answer, Finding, Found, LookupError, LookupFailure};
 pub use self::enrich::Leads;
+pub use self::hints::Hints;
 pub use self::plan::SearchMode;
 pub use crate::cache::{Explained, Forwarded, Freshness};
 
@@ -73,6 +75,7 @@ pub struct Upstream {
 #[derive(Clone, Debug)]
 pub struct LookupService {
     cache: Cache,
+    hints: Hints,
     soft_deadline: Duration,
     deadline: Duration,
     metrics: Arc<Metrics>,
@@ -86,9 +89,12 @@ impl LookupService {
             // Nothing better will come sooner.
             cache.lifetimes.partial_fresh = cache.lifetimes.known_fresh;
         }
-        let (soft_deadline, deadline) = (settings.soft_deadline, settings.deadline);
+        let (soft_deadline, deadline, region) = (settings.soft_deadline, settings.deadline, settings.region);
+        let names = crm.names.clone();
         let source = Arc::new(CrmSource::new(settings, crm, Arc::clone(&metrics)));
-        Self { cache: Cache::new(cache, source, Arc::clone(&metrics)), soft_deadline, deadline, metrics }
+        let cache = Cache::new(cache, source, Arc::clone(&metrics));
+        let hints = Hints::new(cache.clone(), names, region, Arc::clone(&metrics));
+        Self { cache, hints, soft_deadline, deadline, metrics }
     }
 
     /// Who is `caller`? Answers by the caller's deadline.
@@ -155,8 +161,15 @@ impl LookupService {
         self.cache.expire_all();
     }
 
+    /// Where the CRM's webhooks go.
+    #[must_use]
+    pub const fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
     /// Copies what is countable into the metrics; called when they are scraped.
     pub fn observe(&self) {
+        self.hints.observe();
         self.cache.observe();
     }
 }

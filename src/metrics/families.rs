@@ -1,12 +1,12 @@
 //! The metric families by what they tell about, each with its help text. Every combination of closed labels is touched at once, so that
 //! a scrape shows it from the start.
 
-use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::registrar::{AGES, Registrar, SECONDS};
 use crate::outcome::{
-    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, RefreshOutcome, SharedOp, UpstreamOutcome,
-    VerdictKind,
+    AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
+    RefreshOutcome, SharedOp, UpstreamOutcome, VerdictKind,
 };
 
 /// What callers asked and were told.
@@ -162,6 +162,38 @@ impl Http {
             requests: r.counter("http_requests_total", "HTTP requests served.", &["route", "method", "code"]),
             duration: r.histograms("http_request_duration_seconds", "Time of one HTTP request.", &["route"]),
         }
+    }
+}
+
+/// What the CRM told by itself.
+#[derive(Debug)]
+pub(super) struct Webhooks {
+    pub(super) deliveries: IntCounterVec,
+    pub(super) hints: IntCounterVec,
+    pub(super) last_delivery_age: Gauge,
+}
+
+impl Webhooks {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        let last = "Time since the last webhook with the right secret, or since the start.";
+        let families = Self {
+            deliveries: r.counter("webhook_deliveries_total", "Webhooks by what became of them.", &["outcome"]),
+            hints: r.counter(
+                "webhook_hints_total",
+                "Changes that webhooks told of, by record and by what that did to the cache.",
+                &["kind", "effect"],
+            ),
+            last_delivery_age: r.fraction("webhook_last_delivery_age_seconds", last),
+        };
+        for outcome in DeliveryOutcome::ALL {
+            families.deliveries.with_label_values(&[outcome.as_str()]);
+        }
+        for kind in HintKind::ALL {
+            for effect in HintEffect::ALL {
+                families.hints.with_label_values(&[kind.as_str(), effect.as_str()]);
+            }
+        }
+        families
     }
 }
 

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use prometheus::{IntCounter, Registry, TextEncoder};
 
-use self::families::{CacheFamilies, Http, Lookups, Tokens, Upstream};
+use self::families::{CacheFamilies, Http, Lookups, Tokens, Upstream, Webhooks};
 use self::registrar::Registrar;
 use crate::outcome::{
-    AnswerKind, CacheStatus, Class, Endpoint, EntryKind, EvictionCause, RefreshOutcome, TokenKind, UpstreamOutcome,
-    VerdictKind,
+    AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
+    RefreshOutcome, TokenKind, UpstreamOutcome, VerdictKind,
 };
 
 /// All metrics, and the registry they are scraped from.
@@ -27,6 +27,7 @@ pub struct Metrics {
     tokens: Tokens,
     cache: CacheFamilies,
     http: Http,
+    webhooks: Webhooks,
 }
 
 impl Metrics {
@@ -38,8 +39,9 @@ impl Metrics {
         let (lookups, upstream) = (Lookups::register(&r), Upstream::register(&r));
         let tokens = Tokens::register(&r);
         let (cache, http) = (CacheFamilies::register(&r), Http::register(&r));
+        let webhooks = Webhooks::register(&r);
         families::directory(&r);
-        Self { registry, lookups, upstream, tokens, cache, http }
+        Self { registry, lookups, upstream, tokens, cache, http, webhooks }
     }
 
     /// Adds what only the running program can say: its build and its process.
@@ -130,6 +132,21 @@ impl Metrics {
     /// A stale answer of this age was given.
     pub fn stale(&self, age: Duration) {
         self.lookups.stale_age.observe(age.as_secs_f64());
+    }
+
+    /// A webhook came.
+    pub fn delivery(&self, outcome: DeliveryOutcome) {
+        self.webhooks.deliveries.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// A webhook's hint was acted on.
+    pub fn hint(&self, kind: HintKind, effect: HintEffect) {
+        self.webhooks.hints.with_label_values(&[kind.as_str(), effect.as_str()]).inc();
+    }
+
+    /// The last webhook is so long ago now.
+    pub fn last_delivery(&self, age: Duration) {
+        self.webhooks.last_delivery_age.set(age.as_secs_f64());
     }
 
     /// An HTTP request was answered. `route` is a pattern of the router or one fixed word, `method` one of the nine of RFC 9110 or `other`.

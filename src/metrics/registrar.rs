@@ -1,6 +1,6 @@
 //! Registering metrics: one prefix, one place where a bad name would show.
 
-use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// From a hit in microseconds to a fill at its cap.
 pub(super) const SECONDS: &[f64] = &[
@@ -26,6 +26,12 @@ impl Registrar<'_> {
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {
         let opts = Opts::new(name, help).namespace("callcard");
         self.register(IntGauge::with_opts(opts).expect("metric names are valid constants"))
+    }
+
+    /// A gauge that need not be whole.
+    pub(super) fn fraction(&self, name: &str, help: &str) -> Gauge {
+        let opts = Opts::new(name, help).namespace("callcard");
+        self.register(Gauge::with_opts(opts).expect("metric names are valid constants"))
     }
 
     pub(super) fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

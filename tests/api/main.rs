@@ -19,4 +19,5 @@ mod schedules;
 mod token_crashes;
 mod tokens;
 mod upstream_failures;
+mod webhooks;
 mod whose_number;

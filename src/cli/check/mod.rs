@@ -8,6 +8,7 @@ mod rights;
 mod row;
 mod settings;
 mod token;
+mod webhooks;
 mod witness;
 
 use std::io;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use secrecy::SecretString;
 
 use self::account::Asked;
 use self::row::Row;
@@ -73,7 +75,10 @@ fn told(rows: &[Row], format: TableFormat) -> Exit {
 async fn checked(config: Config) -> Vec<Row> {
     let mut rows = settings::warnings(&config.warnings);
     match HttpTransport::new(config.backend.transport.clone()) {
-        Ok(wire) => rows.extend(asked(config.backend, Witness::new(Arc::new(wire))).await),
+        Ok(wire) => {
+            let secret = config.http.webhook_secret.as_ref();
+            rows.extend(asked(config.backend, secret, Witness::new(Arc::new(wire))).await);
+        }
         Err(error) => rows.push(Row::wrong("url", chain(&error), "see CALLCARD_KOMMO_URL")),
     }
     rows.push(settings::shared_store());
@@ -81,7 +86,7 @@ async fn checked(config: Config) -> Vec<Row> {
 }
 
 /// Asks the CRM, with nothing between us and it but the quota.
-async fn asked(settings: config::Backend, witness: Witness) -> Vec<Row> {
+async fn asked(settings: config::Backend, secret: Option<&SecretString>, witness: Witness) -> Vec<Row> {
     let (region, rate) = (settings.lookup.region, settings.gate.rate);
     let host = settings.transport.base.authority().to_owned();
     let witness = Arc::new(witness);
@@ -93,6 +98,7 @@ async fn asked(settings: config::Backend, witness: Witness) -> Vec<Row> {
     let mut rows = account::rows(&Asked { host: &host, region }, &account);
     if account::is_usable(&account) {
         rows.extend(rights::rows(&backend.crm, PATIENCE).await);
+        rows.push(webhooks::row(&backend.crm, secret, PATIENCE).await);
     }
     rows.push(token::row(&backend.tokens).await);
     rows.extend(witness.rows(rate));

@@ -43,10 +43,11 @@ pub fn json() -> &'static str {
         title = "callcard",
         description = "Who is calling? A phone number in, the CRM's contact card with its leads out.",
     ),
-    paths(super::lookup::lookup, super::pop::pop, super::batch::batch, document, page::page),
+    paths(super::lookup::lookup, super::pop::pop, super::batch::batch, super::hooks::kommo, document, page::page),
     components(schemas(CardBody, JsonAnswer, BatchBody, BatchResults, ProblemBody)),
     tags(
         (name = "lookup", description = "Who is calling?"),
+        (name = "webhooks", description = "What the CRM tells by itself."),
         (name = "documentation", description = "This interface, for programs and for people."),
     ),
     modifiers(&Keys, &OwnForms, &Heads),

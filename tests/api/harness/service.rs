@@ -29,6 +29,9 @@ use tower::ServiceExt;
 /// The bound on an answer's body, as over sockets.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
+/// What webhooks have in their path.
+pub(crate) const HOOK_SECRET: &str = "hook-secret-of-the-tests";
+
 /// What a test may change before the service is put together.
 pub(crate) struct Options {
     pub(crate) sandbox: sandbox::Settings,
@@ -44,9 +47,11 @@ pub(crate) struct Service {
     pub(crate) sandbox: Sandbox,
     pub(crate) tokens: TokenSource,
     pub(crate) gate: Arc<Gate>,
+    /// The service's own way to the CRM.
     pub(crate) crm: CrmClient,
+    pub(crate) lookups: LookupService,
     names: Dictionaries,
-    router: Router,
+    pub(crate) router: Router,
     admin: Router,
 }
 
@@ -106,10 +111,10 @@ impl Service {
         let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
         let upstream = Upstream { client: client.clone(), names: names.clone(), links: links.clone() };
         let lookups = LookupService::new(options.lookup, options.cache, upstream, Arc::clone(&metrics));
-        let http = HttpSettings::new(region(), links);
-        let api = Api::new(lookups, CallerReader::new(10_000), metrics, http);
+        let http = HttpSettings { webhook_secret: Some(HOOK_SECRET.into()), ..HttpSettings::new(region(), links) };
+        let api = Api::new(lookups.clone(), CallerReader::new(10_000), metrics, http);
         let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
-        Self { sandbox, tokens, gate, crm: client, names, router, admin }
+        Self { sandbox, tokens, gate, crm: client, lookups, names, router, admin }
     }
 
     /// As after the start of the real service: stages and users are known, and the calls for that are forgotten.
@@ -124,6 +129,15 @@ impl Service {
     /// GET on the lookup listener.
     pub(crate) async fn get(&self, path: &str) -> Got {
         let request = Request::get(path).body(Body::empty()).unwrap();
+        Got::read(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// A webhook's body, as the CRM sends it.
+    pub(crate) async fn hook(&self, secret: &str, body: impl Into<Body>) -> Got {
+        let request = Request::post(format!("/hooks/kommo/{secret}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.into())
+            .unwrap();
         Got::read(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
