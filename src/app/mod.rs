@@ -26,7 +26,7 @@ use crate::crm::auth::{Outlook, StoreError};
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{BreakerState, Gate};
 use crate::crm::http::SetupError;
-use crate::crm::{CrmClient, TokenSource};
+use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
 use crate::http::{Api, Drained, ServerSettings, serve};
 use crate::phone::{self, CallerReader, Region};
 use crate::shutdown::{Health, Latch, Readiness, drain};
@@ -63,6 +63,7 @@ pub struct App {
     tokens: TokenSource,
     crm: CrmClient,
     names: Dictionaries,
+    hook_watch: Option<HookWatch>,
     region: Region,
     readiness: Readiness,
     server: ServerSettings,
@@ -88,6 +89,8 @@ impl App {
         let backend = Backend::new(config.backend)?;
         backend.tokens.open().await?;
         backend.metrics.describe_process(VERSION, REVISION.unwrap_or("unknown"));
+        let watch = |secret| HookWatch::new(Hooks::new(backend.crm.clone()), secret);
+        let hook_watch = config.http.webhook_secret.clone().map(watch);
         let reader = CallerReader::new(REMEMBERED_TEXTS);
         let api = Api::new(backend.lookups.clone(), reader, Arc::clone(&backend.metrics), config.http);
         let readiness = Readiness::new();
@@ -95,6 +98,9 @@ impl App {
         readiness.check("crm", move || crm_health(&gate));
         let tokens = backend.tokens.clone();
         readiness.check("token", move || token_health(&tokens));
+        if let Some(watch) = hook_watch.clone() {
+            readiness.check("webhooks", move || webhook_health(&watch));
+        }
         Ok(Self {
             lookup,
             admin,
@@ -102,6 +108,7 @@ impl App {
             tokens: backend.tokens,
             crm: backend.crm,
             names: backend.names,
+            hook_watch,
             region,
             readiness,
             server: config.server,
@@ -136,6 +143,7 @@ impl App {
         tokio::task::spawn_blocking(|| warm(parser));
         let tokens = self.tokens.clone();
         tokio::spawn(async move { tokens.keep_fresh().await });
+        self.hook_watch.map(|watch| tokio::spawn(watch.run()));
         tokio::spawn(first_contact::make(self.crm, self.names, self.region, credentials));
         tokio::select! {
             () = shutdown => {}
@@ -214,5 +222,15 @@ fn token_health(tokens: &TokenSource) -> Health {
     match report.outlook(jiff::Timestamp::now()) {
         Outlook::Fine => Health::Ok(report.to_string()),
         Outlook::Soon | Outlook::Over => Health::Degraded(format!("{report}; {}", report.advice())),
+    }
+}
+
+/// Without webhooks answers are only as old as their lifetimes allow, so nobody is unready for want of them.
+fn webhook_health(watch: &HookWatch) -> Health {
+    match watch.seen() {
+        None => Health::Ok("not looked at yet".to_owned()),
+        Some(Ok(state @ HookState::Installed)) => Health::Ok(state.as_str().to_owned()),
+        Some(Ok(state)) => Health::Degraded(format!("the subscription is {}", state.as_str())),
+        Some(Err(error)) => Health::Degraded(format!("the subscription could not be looked at: {error}")),
     }
 }

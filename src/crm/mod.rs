@@ -38,5 +38,5 @@ pub use gate::{Gate, Pass};
 pub use links::WebLinks;
 pub use query::{SearchText, TooShort};
 pub use rights::Right;
-pub use subscriptions::{Done, EVENTS, HookAddress, HookState, Hooks, Installed};
+pub use subscriptions::{Done, EVENTS, HookAddress, HookState, HookWatch, Hooks, Installed};
 pub use transport::{CrmRequest, CrmResponse, Transport, TransportError};

@@ -3,6 +3,8 @@
 //! Ours is known by the secret in its address, so that it can be found without knowing under which public address this service is reached.
 //! Every operation ends in the state it names, however often it is done.
 
+mod watch;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -11,6 +13,8 @@ use http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use url::Url;
+
+pub use self::watch::HookWatch;
 
 use super::client::Question;
 use super::wire::Accepted;
@@ -118,6 +122,21 @@ impl Subscription {
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription").field("disabled", &self.disabled).finish_non_exhaustive()
+    }
+}
+
+// === impl HookState ===
+
+impl HookState {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Disabled => "disabled",
+            Self::Incomplete(_) => "incomplete",
+            Self::Installed => "installed",
+        }
     }
 }
 

@@ -172,6 +172,8 @@ fn words_that_are_not_understood_are_bad_usage() {
         &["sandbox", "--latency", "5"],
         &["healthcheck", "--timeout", "2"],
         &["demo", "--listen", "8080"],
+        &["webhooks"],
+        &["webhooks", "install"],
     ] {
         let output = ended(words, &[]);
         assert_eq!(output.status.code(), Some(64), "{words:?}: {}", err(&output));
@@ -197,9 +199,9 @@ fn the_help_of_serve_names_every_variable_with_its_default_and_no_secret() {
 
 #[test]
 fn the_settings_do_not_drown_the_help_of_other_commands() {
-    for command in ["check", "lookup", "healthcheck"] {
-        let output = ended(&[command, "--help"], &[]);
-        assert!(!out(&output).contains("--kommo-token"), "{command}");
+    for command in [&["check"][..], &["lookup"], &["healthcheck"], &["webhooks", "install"], &["webhooks", "status"]] {
+        let output = ended(&[command, &["--help"]].concat(), &[]);
+        assert!(!out(&output).contains("--kommo-token"), "{command:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 const SECRET: &str = "s3cret-s3cret-s3cret";
 
-fn secret() -> SecretString {
+pub(super) fn secret() -> SecretString {
     SECRET.into()
 }
 
@@ -19,13 +19,13 @@ fn ask() -> Ask {
     Ask::live(Duration::from_secs(8))
 }
 
-fn list(hooks: &[(&str, &[&str], bool)]) -> Step {
+pub(super) fn list(hooks: &[(&str, &[&str], bool)]) -> Step {
     let hook = |(n, (destination, settings, disabled)): (usize, &(&str, &[&str], bool))| json!({"id": n + 1, "destination": destination, "settings": settings, "disabled": disabled});
     let hooks: Vec<_> = hooks.iter().enumerate().map(hook).collect();
     ok(json!({"_total_items": hooks.len(), "_embedded": {"webhooks": hooks}}).to_string())
 }
 
-fn ours() -> String {
+pub(super) fn ours() -> String {
     address().destination()
 }
 
