@@ -26,7 +26,7 @@
 //! |---|---|
 //! | 0 | [`phone`], [`outcome`] (the closed sets of words), [`telemetry`], [`shutdown`] |
 //! | 1 | [`contact`] (what a CRM knows, in our words), [`metrics`] |
-//! | 2 | [`card`] (what we promise), [`matching`] (pure), [`crm`] (client, tokens, wire, gate, dictionaries) |
+//! | 2 | [`card`] (what we promise), [`matching`] (pure), [`crm`] (client, tokens, wire, gate, dictionaries, webhooks) |
 //! | 3 | [`cache`] (entries, fills in flight, bounded stores) |
 //! | 4 | [`lookup`] (the one place with the order of business) |
 //! | 5 | [`render`] (one file a form), [`http`] (one file an endpoint group) |

@@ -7,7 +7,7 @@ use std::time::Duration;
 use callcard::crm::{Ask, Done, HookAddress, HookState, Hooks};
 use callcard::http::{ServerSettings, serve};
 use callcard::lookup::SearchMode;
-use callcard::lookup::hints::{Change, News, Subject};
+use callcard::lookup::hints::{Change, News, Origin, Subject};
 use callcard::sandbox::fixtures::people::{ANNA, BEN, LEADS_INCOMING, LEADS_ONE};
 use callcard::sandbox::fixtures::{deals, office};
 use callcard::sandbox::{Endpoint, Sandbox};
@@ -451,10 +451,14 @@ async fn subscribers_hear_of_a_change_after_the_cache_has_acted_on_it() {
     service.sandbox.set_phones(ANNA, &[NEW]).unwrap();
     deliver(&service).await;
 
-    let Ok(News::Heard(hint)) = news.recv().await else { panic!("nothing was told") };
+    let Ok(News::Heard(hint, Origin::Webhook)) = news.recv().await else { panic!("nothing was told") };
     assert_eq!((hint.subject, hint.change), (Subject::Contact(callcard::contact::ContactId(ANNA)), Change::Changed));
     assert_eq!(hint.phones, [NEW.parse().unwrap()]);
     assert_eq!(asked(&service, NEW).await.0, "Anna Ivanova/Negotiation");
+
+    service.lookups.hints().hear((*hint).clone());
+    assert!(matches!(news.try_recv(), Ok(News::Heard(_, Origin::Elsewhere))));
+    assert_ne!(asked(&service, NEW).await.1, "hit", "what came another way is acted on too");
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,9 +43,18 @@ const MOST_BEHIND: usize = 1_024;
 #[derive(Clone, Debug)]
 pub enum News {
     /// A record has changed.
-    Heard(Arc<Hint>),
+    Heard(Arc<Hint>, Origin),
     /// Some hints were lost: anything may have changed.
     Missed,
+}
+
+/// Where a hint came from: what came from others need not be told to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A webhook that was delivered here.
+    Webhook,
+    /// Somebody here who heard of it in another way.
+    Elsewhere,
 }
 
 /// Takes in what the CRM tells. Clones share everything.
@@ -103,7 +112,7 @@ impl Hints {
 
     /// Acts on a hint that came another way, and passes it on to the subscribers.
     pub fn hear(&self, hint: Hint) {
-        self.mind.hear(hint);
+        self.mind.hear(hint, Origin::Elsewhere);
     }
 
     /// Every hint from now on, after the cache has acted on it. A subscriber that falls behind gets
@@ -145,7 +154,7 @@ impl Mind {
         let outcome = match webhook::read(&body, self.region) {
             Ok(hints) if hints.is_empty() => DeliveryOutcome::Ignored,
             Ok(hints) => {
-                hints.into_iter().for_each(|hint| self.hear(hint));
+                hints.into_iter().for_each(|hint| self.hear(hint, Origin::Webhook));
                 DeliveryOutcome::Heard
             }
             Err(refusal) => {
@@ -156,9 +165,9 @@ impl Mind {
         self.metrics.delivery(outcome);
     }
 
-    fn hear(&self, hint: Hint) {
+    fn hear(&self, hint: Hint, origin: Origin) {
         self.metrics.hint(kind(hint.subject), self.act_on(&hint));
-        self.tell(News::Heard(Arc::new(hint)));
+        self.tell(News::Heard(Arc::new(hint), origin));
     }
 
     fn act_on(&self, Hint { subject, change, phones }: &Hint) -> HintEffect {
