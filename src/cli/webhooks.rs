@@ -74,15 +74,20 @@ pub(super) fn run(args: &Args) -> Exit {
         return exit;
     }
     block_on(async {
-        let hooks = match Backend::new(backend) {
-            Ok(backend) => Hooks::new(backend.crm),
+        let backend = match Backend::new(backend) {
+            Ok(backend) => backend,
             Err(error) => return complain(Exit::Failed, chain(&error)),
         };
+        if let Err(error) = backend.tokens.open().await {
+            return complain(Exit::Failed, error);
+        }
+        let hooks = Hooks::new(backend.crm.clone());
         let done = match (&args.action, &address) {
             (Action::Install { .. }, Some(address)) => install(&hooks, address, &secret).await,
             (Action::Remove { .. }, _) => remove(&hooks, &secret).await,
             _ => hooks.state(&secret, Ask::live(PATIENCE)).await.map(|state| (exit(&state), told(&state))),
         };
+        backend.tokens.close().await;
         match done {
             Ok((Exit::Fine, text)) => say(&text),
             Ok((exit, text)) => complain(exit, text),

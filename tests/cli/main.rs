@@ -7,6 +7,7 @@
 
 mod check;
 mod keys;
+mod webhooks;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
