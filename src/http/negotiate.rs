@@ -1,6 +1,7 @@
 //! Which form of the answer a caller wants.
 //!
-//! `format=` beats `Accept`, because many phone systems cannot set a header. libcurl's clients send `*/*`: that, or nothing, is JSON.
+//! `format=` beats `profile=`, and both beat `Accept`, because many phone systems cannot set a header. libcurl's clients send `*/*`: that,
+//! or nothing, is JSON.
 //! `flat` shares JSON's media type and can only be asked for by name.
 
 use http::HeaderMap;
@@ -8,17 +9,20 @@ use http::header::ACCEPT;
 
 use super::error::ApiError;
 use super::params::Params;
+use super::query::profile;
 use crate::render::Format;
 
 /// The form for this request.
 ///
 /// # Errors
-/// `format=` names none, or `Accept` takes none of ours.
+/// `format=` or `profile=` names none, or `Accept` takes none of ours.
 pub(super) fn choose(params: &mut Params, headers: &HeaderMap) -> Result<Format, ApiError> {
     let named = params.read("format", WORDS, |text| text.parse().ok());
-    match named {
+    let format = named.or_else(|| profile(params).map(|profile| profile.format));
+    match format {
         _ if params.refuses("format") => Err(ApiError::InvalidParameter(params.faults().to_vec())),
         Some(format) => Ok(format),
+        None if params.refuses("profile") => Err(ApiError::InvalidParameter(params.faults().to_vec())),
         None => accepted(headers).ok_or(ApiError::NotAcceptable),
     }
 }
@@ -126,6 +130,16 @@ mod tests {
         assert_eq!(by("format=yaml", &["text/html"]), Err(400));
         assert_eq!(by("format=JSON", &[]), Err(400), "words are exact");
         assert_eq!(by("format=text&format=json", &[]), Err(400), "two different formats are none");
+    }
+
+    #[test]
+    fn a_profile_has_its_format_which_the_parameter_beats_and_the_header_does_not() {
+        assert_eq!(by("profile=connect", &["text/html"]), Ok(Format::Flat));
+        assert_eq!(by("profile=asterisk&format=json", &[]), Ok(Format::Json));
+        assert_eq!(by("profile=", &["text/html"]), Ok(Format::Html));
+        assert_eq!(by("profile=pbx", &["text/plain"]), Err(400));
+        assert_eq!(by("profile=pbx&format=text", &[]), Ok(Format::Text), "the fault is told in that form");
+        assert_eq!(by("profile=asterisk&format=yaml", &[]), Err(400));
     }
 
     #[test]

@@ -45,6 +45,7 @@ const KNOWN: &[Known] = &[
     known("max_age", "max_age", 16),
     known("refresh", "refresh", 8),
     known("format", "format", 16),
+    known("profile", "profile", 16),
     known("notfound", "notfound", 8),
     known("max", "max", 8),
     known("ascii", "ascii", 8),

@@ -8,13 +8,11 @@ use std::time::Duration;
 use super::params::{Fault, Params};
 use crate::lookup::Wants;
 use crate::phone::Region;
+use crate::render::Profile;
 
 /// With `refresh=1` an answer younger than this is new enough: a person who presses the button again and again costs the CRM no more
 /// than one fill in this time.
 const REFRESHED: Duration = Duration::from_secs(5);
-
-/// What `max=` is without being said: what the widest desk phones show.
-const DEFAULT_LINE: usize = 60;
 
 /// One question. No `Debug`: it holds the phone.
 pub(super) struct LookupQuery {
@@ -64,17 +62,25 @@ impl LookupQuery {
         let max_age = params.read("max_age", "must be a whole number of seconds", whole).map(Duration::from_secs);
         let refresh = params.read("refresh", "must be 0 or 1", switch).unwrap_or(false);
         let max_age = if refresh { Some(max_age.map_or(REFRESHED, |age| age.max(REFRESHED))) } else { max_age };
+        let profile = profile(params).unwrap_or(Profile::DEFAULT);
         Self {
             phone: params.get("phone").unwrap_or_default().to_owned(),
             region: params.read("region", "must be an ISO 3166 code of two letters", region),
             wants: Wants { deadline: deadline.map(Duration::from_millis), max_age, patient: refresh },
-            not_found_ok: params.read("notfound", "must be 200 or 404", not_found).unwrap_or(false),
-            max: params.read("max", "must be a number from 1 to 255", line_length).unwrap_or(DEFAULT_LINE),
-            ascii: params.read("ascii", "must be 0 or 1", switch).unwrap_or(false),
+            not_found_ok: params.read("notfound", "must be 200 or 404", not_found).unwrap_or(profile.not_found_ok),
+            max: params.read("max", "must be a number from 1 to 255", line_length).unwrap_or(profile.max),
+            ascii: params.read("ascii", "must be 0 or 1", switch).unwrap_or(profile.ascii),
             default: params.read("default", "", |text| Some(text.to_owned())),
         }
     }
 }
+
+/// The kind of phone system that asks, if it says so.
+pub(super) fn profile(params: &mut Params) -> Option<&'static Profile> {
+    params.read("profile", PROFILES, Profile::named)
+}
+
+const PROFILES: &str = "must be one of asterisk, freepbx, cidlookup, kamailio, 3cx, connect, studio";
 
 /// Digits only, where the standard parser would take a sign too; and no more than every client can write as an integer.
 fn whole(text: &str) -> Option<u64> {
@@ -177,6 +183,39 @@ mod tests {
         assert_eq!(read("phone=1&max_age=2147483648").1, ["max_age must be a whole number of seconds"]);
         assert_eq!(read("phone=1&max_age=99999999999999999").1, ["max_age is too long"]);
         assert_eq!(read("phone=1&max=256").1, ["max must be a number from 1 to 255"]);
+    }
+
+    #[test]
+    fn a_profile_fills_in_what_is_not_said() {
+        for profile in Profile::ALL {
+            let (query, faults) = read(&format!("phone=1&profile={}", profile.word));
+            assert_eq!(faults, [""; 0]);
+            assert_eq!(
+                (query.max, query.ascii, query.not_found_ok),
+                (profile.max, profile.ascii, profile.not_found_ok)
+            );
+
+            let (query, faults) = read(&format!(
+                "phone=1&profile={}&max=15&ascii={}&notfound=404",
+                profile.word,
+                u8::from(!profile.ascii)
+            ));
+            assert_eq!(faults, [""; 0]);
+            assert_eq!(
+                (query.max, query.ascii, query.not_found_ok),
+                (15, !profile.ascii, false),
+                "what is said beats it"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_profile_is_told_which_ones_there_are() {
+        let (_, faults) = read("phone=1&profile=pbx");
+        assert_eq!(faults, [format!("profile {PROFILES}")]);
+        for profile in Profile::ALL {
+            assert!(PROFILES.contains(profile.word), "{}", profile.word);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod hash;
 mod json;
 mod line;
 mod page;
+mod profile;
 mod text;
 mod vcard;
 mod xml;
@@ -27,6 +28,7 @@ use crate::lookup::{Answer, Finding};
 use crate::phone::{Number, Region};
 
 pub use format::{Format, UnknownFormat};
+pub use profile::Profile;
 
 /// What the caller sent, as far as answers repeat it. Personal data: no `Debug` of the content.
 #[derive(Clone)]
@@ -60,16 +62,8 @@ impl Options {
     /// The contract's defaults.
     #[must_use]
     pub const fn new(now: Timestamp) -> Self {
-        Self {
-            now,
-            max: 60,
-            ascii: false,
-            default: None,
-            not_found_ok: false,
-            new_contact_url: None,
-            reload_url: None,
-            region: None,
-        }
+        let Profile { max, ascii, not_found_ok, .. } = *Profile::DEFAULT;
+        Self { now, max, ascii, default: None, not_found_ok, new_contact_url: None, reload_url: None, region: None }
     }
 }
 

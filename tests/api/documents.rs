@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use callcard::config;
 use callcard::metrics::Metrics;
+use callcard::render::{Format, Profile};
 
 /// The lines of a document between `<!-- name:begin -->` and `<!-- name:end -->`.
 fn between<'a>(document: &'a str, name: &str) -> &'a str {
@@ -52,6 +53,27 @@ fn metrics() -> String {
         writeln!(table, "| `callcard_{name}` | {kind} | {} | {help} |", labels.join(", ")).unwrap();
     }
     table
+}
+
+/// The table of profiles, from the profiles themselves.
+fn profiles() -> String {
+    let mut table = "| `profile=` | for | sets | because it |\n|---|---|---|---|\n".to_owned();
+    for Profile { word, client, format, not_found_ok, max, ascii, reason } in Profile::ALL {
+        let mut sets = format!("`format={format}`");
+        if *format == Format::Text {
+            write!(sets, " `max={max}` `ascii={}`", u8::from(*ascii)).unwrap();
+        } else {
+            write!(sets, " `notfound={}`", if *not_found_ok { 200 } else { 404 }).unwrap();
+        }
+        writeln!(table, "| `{word}` | {client} | {sets} | {reason} |").unwrap();
+    }
+    table
+}
+
+#[test]
+fn the_readme_lists_every_profile_with_what_it_sets() {
+    let expected = profiles();
+    assert_eq!(between(&readme(), "profiles"), expected, "\n{expected}");
 }
 
 #[test]

@@ -14,10 +14,10 @@ use std::sync::LazyLock;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, HttpMethod, Object, OpenApi, PathItem, RefOr, Type};
+use utoipa::openapi::{Content, HttpMethod, Object, ObjectBuilder, OpenApi, PathItem, RefOr, Type};
 use utoipa::{Modify, OpenApi as _};
 
-use crate::render::Format;
+use crate::render::{Format, Profile};
 
 pub(super) use self::answer::{BatchResults, CardBody, JsonAnswer};
 pub(super) use self::failure::{PageRefusals, ProblemBody, Refusals};
@@ -50,7 +50,7 @@ pub fn json() -> &'static str {
         (name = "webhooks", description = "What the CRM tells by itself."),
         (name = "documentation", description = "This interface, for programs and for people."),
     ),
-    modifiers(&Keys, &OwnForms, &Heads),
+    modifiers(&Keys, &Profiles, &OwnForms, &Heads),
 )]
 struct Document;
 
@@ -66,6 +66,37 @@ impl Modify for Keys {
         add("header", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key"))));
         add("query", SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::new("key"))));
     }
+}
+
+/// The words of `profile=` and what each sets, from the table itself.
+struct Profiles;
+
+impl Modify for Profiles {
+    fn modify(&self, document: &mut OpenApi) {
+        let lookup = document.paths.paths.get_mut("/lookup").and_then(|item| item.get.as_mut());
+        let parameters = lookup.into_iter().flat_map(|get| get.parameters.iter_mut().flatten());
+        for parameter in parameters {
+            if let RefOr::T(parameter) = parameter
+                && parameter.name == "profile"
+            {
+                let words = Profile::ALL.iter().map(|profile| profile.word);
+                let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+                parameter.schema = Some(words.build().into());
+                parameter.description = Some(profiles());
+            }
+        }
+    }
+}
+
+fn profiles() -> String {
+    let intro = "The kind of phone system that asks: sets what the request does not say. Beats `Accept`.\n";
+    Profile::ALL.iter().fold(intro.to_owned(), |text, profile| {
+        let Profile { word, client, format, not_found_ok, max, ascii, .. } = profile;
+        let status = if *not_found_ok { 200 } else { 404 };
+        let line =
+            if *format == Format::Text { format!("&max={max}&ascii={}", u8::from(*ascii)) } else { String::new() };
+        format!("{text}\n- `{word}`, {client}: `format={format}&notfound={status}{line}`")
+    })
 }
 
 /// Failures of a lookup in the formats that have a form of their own for them.

@@ -28,6 +28,9 @@ pub(crate) struct LookupParams {
     /// The form of the answer; beats `Accept`.
     #[param(required = false, inline)]
     format: Option<FormatName>,
+    /// The kind of phone system that asks.
+    #[param(required = false)]
+    profile: Option<String>,
     /// `200`: "not found" is a 200, for clients that take a 404 for a broken service.
     #[param(required = false, inline)]
     notfound: Option<NotFoundStatus>,

@@ -8,6 +8,7 @@ mod forms;
 mod interface;
 mod observation;
 mod pop;
+mod profiles;
 mod service;
 
 use axum::body::Body;
