@@ -27,7 +27,8 @@ use crate::outcome::{Class, Endpoint, UpstreamOutcome};
 /// How the CRM is asked.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// One request, from the first byte sent to the last received, is over by then. Default 5 s.
+    /// One request, from the first byte sent to the last received, is over by then. Default 7 s: of a CRM that takes five, the next caller
+    /// still has the name, and a second is left for the leads.
     pub request_timeout: Duration,
     /// With less time left than this no request is sent: no answer could come. Default 50 ms.
     pub least_time: Duration,
@@ -40,7 +41,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            request_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(7),
             least_time: Duration::from_millis(50),
             fair_time: Duration::from_secs(1),
             page_cap: 4,

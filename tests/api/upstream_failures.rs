@@ -22,6 +22,21 @@ async fn timed(service: &Service, phone: &str, more: &str) -> (Got, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_crm_that_takes_five_seconds_delays_nobody_and_the_next_ring_has_the_name() {
+    let service = Service::warmed(|_| {}).await;
+    service.sandbox.inject("contacts_query:slow=5s".parse().unwrap());
+    let (first, took) = timed(&service, ANNA_PHONE, "").await;
+    assert_eq!(first.problem(), (504, "upstream-timeout".to_owned()));
+    assert!(took <= HARD, "{took:?}");
+
+    sleep(5 * SECOND).await;
+    let (next, took) = timed(&service, ANNA_PHONE, "").await;
+
+    assert_eq!((next.json()["contact"]["id"].as_u64(), service.searches()), (Some(ANNA), 1));
+    assert!(took <= SOFT_AND_A_BIT, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_204_is_believed_for_a_minute_only() {
     let service = Service::warmed(|_| {}).await;
     service.sandbox.inject("contacts_query:204".parse().unwrap());

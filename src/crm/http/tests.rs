@@ -369,3 +369,9 @@ async fn neither_logs_nor_errors_nor_debug_show_token_number_or_body() {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
 }
+
+#[test]
+fn no_request_is_cut_off_before_its_time_for_being_silent() {
+    let base = "https://acme.kommo.com".parse().unwrap();
+    assert!(Settings::new(base).read_timeout >= super::super::Settings::default().request_timeout);
+}

@@ -57,7 +57,7 @@ each_fault! {
     gateway_timeout: "504";
     redirect: "redirect=https://elsewhere.example/";
     no_content: "204";
-    slow: "slow=6s";
+    slow: "slow=8s";
     drip: "drip=20s";
     stall: "stall";
     stall_in_the_body: "stall-body";
