@@ -260,3 +260,17 @@ labels! {
         None => "none",
     }
 }
+
+labels! {
+    /// How the account's search treats the formatting of stored numbers.
+    SearchVerdict {
+        /// Formatting is ignored; the digits asked for must stand in the stored ones.
+        Digits => "digits",
+        /// Formatting is ignored; the last seven digits decide.
+        Last7 => "last7",
+        /// The text is found as it was typed.
+        Raw => "raw",
+        /// Not known.
+        Unproven => "unproven",
+    }
+}

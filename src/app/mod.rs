@@ -28,6 +28,7 @@ use crate::crm::gate::{BreakerState, Gate};
 use crate::crm::http::SetupError;
 use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
 use crate::http::{Api, Drained, ServerSettings, serve};
+use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
 use crate::shutdown::{Health, Latch, Readiness, drain};
 
@@ -64,6 +65,7 @@ pub struct App {
     crm: CrmClient,
     names: Dictionaries,
     hook_watch: Option<HookWatch>,
+    calibration: Calibration,
     region: Region,
     readiness: Readiness,
     server: ServerSettings,
@@ -101,6 +103,9 @@ impl App {
         if let Some(watch) = hook_watch.clone() {
             readiness.check("webhooks", move || webhook_health(&watch));
         }
+        let calibration = backend.lookups.calibration().clone();
+        let search = calibration.clone();
+        readiness.check("search", move || Health::Ok(search.describe()));
         Ok(Self {
             lookup,
             admin,
@@ -109,6 +114,7 @@ impl App {
             crm: backend.crm,
             names: backend.names,
             hook_watch,
+            calibration,
             region,
             readiness,
             server: config.server,
@@ -145,6 +151,7 @@ impl App {
         tokio::spawn(async move { tokens.keep_fresh().await });
         self.hook_watch.map(|watch| tokio::spawn(watch.run()));
         tokio::spawn(first_contact::make(self.crm, self.names, self.region, credentials));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(self.calibration.keep()));
         tokio::select! {
             () = shutdown => {}
             ended = &mut lookup => return finished(ended),

@@ -34,7 +34,7 @@ variables! { "CRM":
     DEFAULT_REGION = "CALLCARD_DEFAULT_REGION" as "REGION" or "US";
     /// `full`: name, stage, pipeline and price of each lead. `ids`: what the contacts answer holds, one CRM call less
     LEADS = "CALLCARD_LEADS" as "full|ids" or "full";
-    /// How this account's search finds phone numbers: `digits`, `raw` or `last7`; `auto` tries every form
+    /// How this account's search finds phone numbers: `digits`, `raw` or `last7`; `auto` measures it after the start and daily
     SEARCH = "CALLCARD_SEARCH" as "auto|digits|raw|last7" or "auto";
     /// `on`: a number that no contact has is looked for on companies too, one CRM call more
     COMPANIES = "CALLCARD_COMPANIES" as "on|off" or "off";

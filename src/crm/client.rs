@@ -18,7 +18,7 @@ use super::query::{self, SearchText};
 use super::response::classify;
 use super::rights::{Glance, Right};
 use super::subscriptions::Subscription;
-use super::wire::{Answer, Listing, Named, Pipeline, Record, Tail};
+use super::wire::{Answer, Listing, Named, Pipeline, Record, Specimen, Tail};
 use super::{CrmError, CrmRequest, TokenSource, Transport};
 use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId};
 use crate::metrics::Metrics;
@@ -169,6 +169,16 @@ impl CrmClient {
     /// When not every batch could be had.
     pub async fn leads(&self, ids: &[LeadId], ask: Ask) -> Result<Vec<Lead>, CrmError> {
         self.batches(Endpoint::Leads, query::leads_by_id(ids.iter().map(|id| id.0)), ask).await
+    }
+
+    /// One page of the account's contacts, the oldest first, as a search may see them; and whether there are more.
+    ///
+    /// # Errors
+    /// When it could not be had.
+    pub async fn specimens(&self, page: usize, ask: Ask) -> Result<(Vec<Specimen>, bool), CrmError> {
+        let path = query::contacts_in_order(page);
+        let Listing { records, tail } = self.call::<Listing<Specimen>>(Endpoint::ContactsList, &path, ask).await?;
+        Ok((records, tail == Tail::More))
     }
 
     /// The account behind the token: the cheapest proof that URL and token are right.

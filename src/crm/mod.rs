@@ -40,3 +40,4 @@ pub use query::{SearchText, TooShort};
 pub use rights::Right;
 pub use subscriptions::{Done, EVENTS, HookAddress, HookState, HookWatch, Hooks, Installed};
 pub use transport::{CrmRequest, CrmResponse, Transport, TransportError};
+pub use wire::Specimen;

@@ -60,6 +60,11 @@ pub(super) fn contacts_with(text: &SearchText) -> String {
     format!("/api/v4/contacts?query={text}&with=leads&limit={LIMIT}")
 }
 
+/// A page of all contacts, the oldest first: their order does not change when one is edited.
+pub(super) fn contacts_in_order(number: usize) -> String {
+    page(&format!("/api/v4/contacts?limit={LIMIT}&order[id]=asc"), number)
+}
+
 /// All users.
 pub(super) fn users() -> String {
     format!("/api/v4/users?limit={LIMIT}")

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::enrich::{Enricher, Verified};
 use super::outage::Outage;
 use super::plan::Plan;
-use super::{Settings, Upstream};
+use super::{Calibration, Settings, Upstream};
 use crate::cache::{FillError, Patience, Search, Source};
 use crate::card::Card;
 use crate::contact::ContactId;
@@ -31,11 +31,11 @@ pub(super) struct CrmSource {
 }
 
 impl CrmSource {
-    pub(super) fn new(settings: Settings, crm: Upstream, metrics: Arc<Metrics>) -> Self {
-        let Settings { region, leads, search, .. } = settings;
+    pub(super) fn new(settings: Settings, crm: Upstream, calibration: Calibration, metrics: Arc<Metrics>) -> Self {
+        let Settings { region, leads, .. } = settings;
         let client = crm.client.clone();
         let enricher = Enricher { crm, leads, region };
-        Self { client, enricher, plan: Plan::new(search), outage: Outage::default(), region, metrics }
+        Self { client, enricher, plan: Plan::new(calibration), outage: Outage::default(), region, metrics }
     }
 
     /// The contacts that own the number. Nobody is an empty list, and only if every search was answered in full.

@@ -1,9 +1,11 @@
 //! The use case: who is calling? The one place with the order of business.
 //!
 //! [`LookupService::lookup`] takes a caller that has been read already, and answers from the cache or through a fill; `fill` is what a
-//! fill does: search the CRM, verify, fetch the leads and names, make cards. Nothing here knows of HTTP.
+//! fill does: search the CRM (in the texts that `plan` finds worth a call, by what `calibration` knows of the account), verify, fetch the
+//! leads and names, make cards. Nothing here knows of HTTP.
 
 mod answer;
+mod calibration;
 mod enrich;
 mod fill;
 pub mod hints;
@@ -16,9 +18,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use self::answer::{Answer, Finding, Found, LookupError, LookupFailure};
+pub use self::calibration::{Calibration, Measurement, Reason};
 pub use self::enrich::Leads;
 pub use self::hints::Hints;
-pub use self::plan::SearchMode;
 pub use crate::cache::{Explained, Forwarded, Freshness};
 
 use self::fill::CrmSource;
@@ -33,6 +35,19 @@ use crate::phone::{Caller, E164, Number, Region};
 
 /// Nobody may wait longer, whatever they ask for.
 pub const LONGEST_DEADLINE: Duration = Duration::from_secs(8);
+
+/// How the account's search finds phone numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchMode {
+    /// A run of digits is found wherever it stands in a number, stored formatting ignored.
+    Digits,
+    /// The text is found as it was typed.
+    Raw,
+    /// The last seven digits decide.
+    Last7,
+    /// Not known: it is measured.
+    Auto,
+}
 
 /// The lookup's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +93,7 @@ pub struct LookupService {
     hints: Hints,
     soft_deadline: Duration,
     deadline: Duration,
+    calibration: Calibration,
     metrics: Arc<Metrics>,
 }
 
@@ -91,10 +107,17 @@ impl LookupService {
         }
         let (soft_deadline, deadline, region) = (settings.soft_deadline, settings.deadline, settings.region);
         let names = crm.names.clone();
-        let source = Arc::new(CrmSource::new(settings, crm, Arc::clone(&metrics)));
+        let calibration = Calibration::new(settings.search, crm.client.clone(), settings.region, Arc::clone(&metrics));
+        let source = Arc::new(CrmSource::new(settings, crm, calibration.clone(), Arc::clone(&metrics)));
         let cache = Cache::new(cache, source, Arc::clone(&metrics));
         let hints = Hints::new(cache.clone(), names, region, Arc::clone(&metrics));
-        Self { cache, hints, soft_deadline, deadline, metrics }
+        Self { cache, hints, soft_deadline, deadline, calibration, metrics }
+    }
+
+    /// What is known of the account's search. Nothing is measured before [`Calibration::keep`] runs.
+    #[must_use]
+    pub const fn calibration(&self) -> &Calibration {
+        &self.calibration
     }
 
     /// Who is `caller`? Answers by the caller's deadline.

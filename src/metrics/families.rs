@@ -6,7 +6,7 @@ use prometheus::{Gauge, Histogram, HistogramVec, IntCounterVec, IntGauge, IntGau
 use super::registrar::{AGES, Registrar, SECONDS};
 use crate::outcome::{
     AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
-    RefreshOutcome, SharedOp, UpstreamOutcome, VerdictKind,
+    RefreshOutcome, SearchVerdict, SharedOp, UpstreamOutcome, VerdictKind,
 };
 
 /// What callers asked and were told.
@@ -17,6 +17,7 @@ pub(super) struct Lookups {
     pub(super) fill_duration: Histogram,
     pub(super) fills_in_flight: IntGauge,
     pub(super) verdicts: IntCounterVec,
+    pub(super) search_mode: IntGaugeVec,
     pub(super) stale_age: Histogram,
 }
 
@@ -40,6 +41,11 @@ impl Lookups {
                 "What comparing the CRM's candidates with the number found.",
                 &["verdict"],
             ),
+            search_mode: r.gauges(
+                "search_mode",
+                "1 for how the account's search is known to treat stored formatting, 0 for the others.",
+                &["mode"],
+            ),
             stale_age: r.histogram("stale_age_seconds", "Age of stale answers when they were given.", AGES),
         };
         for status in CacheStatus::ALL {
@@ -50,6 +56,9 @@ impl Lookups {
         }
         for verdict in VerdictKind::ALL {
             families.verdicts.with_label_values(&[verdict.as_str()]);
+        }
+        for mode in SearchVerdict::ALL {
+            families.search_mode.with_label_values(&[mode.as_str()]);
         }
         families
     }

@@ -15,7 +15,7 @@ use self::families::{CacheFamilies, Http, Lookups, Tokens, Upstream, Webhooks};
 use self::registrar::Registrar;
 use crate::outcome::{
     AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
-    RefreshOutcome, TokenKind, UpstreamOutcome, VerdictKind,
+    RefreshOutcome, SearchVerdict, TokenKind, UpstreamOutcome, VerdictKind,
 };
 
 /// All metrics, and the registry they are scraped from.
@@ -111,6 +111,13 @@ impl Metrics {
     /// Candidates were compared with a number.
     pub fn verdict(&self, verdict: VerdictKind) {
         self.lookups.verdicts.with_label_values(&[verdict.as_str()]).inc();
+    }
+
+    /// This is how the account's search is known to work.
+    pub fn search_mode(&self, verdict: SearchVerdict) {
+        for mode in SearchVerdict::ALL {
+            self.lookups.search_mode.with_label_values(&[mode.as_str()]).set(i64::from(*mode == verdict));
+        }
     }
 
     /// Entries of one kind now in the cache.

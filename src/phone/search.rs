@@ -24,6 +24,16 @@ pub enum SearchForm {
     Trunk,
     /// The digits of the number that the same phone has by another numbering.
     Equivalent,
+    /// The last groups as the country writes them: `555-0123`.
+    Tail,
+    /// The last groups' digits: `5550123`.
+    TailDigits,
+    /// The last groups joined by dashes.
+    TailDashes,
+    /// The last groups joined by spaces: `555 0123`.
+    TailSpaces,
+    /// The last groups joined by dots: `555.0123`.
+    TailDots,
 }
 
 impl SearchForm {
@@ -37,6 +47,11 @@ impl SearchForm {
         Self::Dots,
         Self::E164Digits,
         Self::Trunk,
+        Self::Tail,
+        Self::TailDigits,
+        Self::TailDashes,
+        Self::TailSpaces,
+        Self::TailDots,
     ];
 
     /// The form as a label.
@@ -51,6 +66,11 @@ impl SearchForm {
             Self::E164Digits => "e164_digits",
             Self::Trunk => "trunk",
             Self::Equivalent => "equivalent",
+            Self::Tail => "tail",
+            Self::TailDigits => "tail_digits",
+            Self::TailDashes => "tail_dashes",
+            Self::TailSpaces => "tail_spaces",
+            Self::TailDots => "tail_dots",
         }
     }
 }
@@ -79,7 +99,8 @@ impl E164 {
     pub fn search_texts(self) -> Vec<SearchText> {
         let mut texts: Vec<SearchText> = Vec::new();
         for &form in SearchForm::ALL {
-            if let Some(text) = self.search_text(form)
+            if form < SearchForm::Tail
+                && let Some(text) = self.search_text(form)
                 && digits::count(&text) >= MIN_DIGITS
                 && texts.iter().all(|known| known.text != text)
             {
@@ -87,6 +108,31 @@ impl E164 {
             }
         }
         texts
+    }
+
+    /// The ends of the number, and of the numbers that the same phone has by another numbering, in every grouping; never under seven
+    /// digits. Where a search finds text as it was typed, they find the number behind whatever prefix, bracket or separator it was stored.
+    #[must_use]
+    pub fn tail_texts(self) -> Vec<SearchText> {
+        const FORMS: [SearchForm; 5] = [
+            SearchForm::Tail,
+            SearchForm::TailDigits,
+            SearchForm::TailDashes,
+            SearchForm::TailSpaces,
+            SearchForm::TailDots,
+        ];
+        let mut texts: Vec<SearchText> = Vec::new();
+        for number in std::iter::once(self).chain(self.equivalents()) {
+            for form in FORMS {
+                if let Some(text) = number.search_text(form)
+                    && texts.iter().all(|known| known.text != text)
+                {
+                    texts.push(SearchText { form, text });
+                }
+            }
+        }
+        // A number too short for a tail has its whole digits, code included.
+        if texts.is_empty() { self.search_texts() } else { texts }
     }
 
     fn search_text(self, form: SearchForm) -> Option<String> {
@@ -101,7 +147,17 @@ impl E164 {
                 format!("{}{}", plan::main_of_code(self.calling_code())?.trunk.as_ref()?, self.national_number())
             }
             SearchForm::Equivalent => self.equivalents().into_iter().next()?.national_number(),
+            SearchForm::Tail => tail(&self.national_groups())?.to_owned(),
+            SearchForm::TailDigits => digits::only(&self.tail_joined_by("")?),
+            SearchForm::TailDashes => self.tail_joined_by("-")?,
+            SearchForm::TailSpaces => self.tail_joined_by(" ")?,
+            SearchForm::TailDots => self.tail_joined_by(".")?,
         })
+    }
+
+    fn tail_joined_by(self, separator: &str) -> Option<String> {
+        let groups = self.groups_joined_by(" ");
+        tail(&groups).map(|tail| tail.replace(' ', separator))
     }
 
     fn groups_joined_by(self, separator: &str) -> String {
@@ -109,6 +165,14 @@ impl E164 {
         let groups: Vec<_> = groups.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).collect();
         groups.join(separator)
     }
+}
+
+/// The shortest end of `groups` that begins with a group and has enough digits.
+fn tail(groups: &str) -> Option<&str> {
+    let bytes = groups.as_bytes();
+    let begins = |at: &usize| bytes[*at].is_ascii_digit() && (*at == 0 || !bytes[*at - 1].is_ascii_digit());
+    let starts = (0..bytes.len()).rev().filter(begins);
+    starts.map(|at| &groups[at..]).find(|tail| digits::count(tail) >= MIN_DIGITS)
 }
 
 #[cfg(test)]
@@ -159,5 +223,16 @@ mod tests {
     #[test]
     fn short_national_numbers_are_searched_with_their_code() {
         assert_eq!(texts("+376712345"), listed(&[(E164Digits, "376712345")]));
+    }
+
+    #[test]
+    fn a_tail_begins_with_a_group_and_has_seven_digits() {
+        let tails = |number: &str| {
+            number.parse::<E164>().unwrap().tail_texts().into_iter().map(|text| text.text).collect::<Vec<_>>()
+        };
+        assert_eq!(tails("+14155550123"), ["555-0123", "5550123", "555 0123", "555.0123"]);
+        assert_eq!(tails("+33199001234"), ["99 00 12 34", "99001234", "99-00-12-34", "99.00.12.34"]);
+        assert_eq!(tails("+376712345"), ["376712345"], "too short without its code");
+        assert!(tails("+5511987654321").contains(&"8765-4321".to_owned()), "of the other numbering");
     }
 }

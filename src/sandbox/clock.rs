@@ -13,9 +13,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows the present.
-    pub(super) fn new() -> Self {
-        Self { started: Instant::now(), started_unix: Timestamp::now().as_second() }
+    /// A clock that is behind the present by this much.
+    pub(super) fn new(behind: Duration) -> Self {
+        let now = Timestamp::now().as_second();
+        Self { started: Instant::now(), started_unix: now.saturating_sub_unsigned(behind.as_secs()) }
     }
 
     /// Time since the sandbox began.

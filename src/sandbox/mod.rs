@@ -115,7 +115,7 @@ impl Sandbox {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let inner = Inner {
-            clock: Clock::new(),
+            clock: Clock::new(settings.clock_behind),
             world: Mutex::new(World::new(&settings)),
             tokens: Mutex::new(Tokens::new(&settings, Instant::now())),
             limiter: Mutex::default(),

@@ -33,6 +33,8 @@ pub struct Settings {
     pub plus_literal: bool,
     /// How far the search index lags behind a change. Lists, filters and single contacts are never late.
     pub index_delay: Duration,
+    /// How far the CRM's clock is behind ours: what changes now has changed that long ago.
+    pub clock_behind: Duration,
     /// What `limit=` above 250 does.
     pub over_limit: OverLimit,
     /// Whether the account has the exact filter on custom fields; without it that filter is a 400.
@@ -66,6 +68,7 @@ impl Default for Settings {
             search: SearchMode::Digits,
             plus_literal: false,
             index_delay: Duration::ZERO,
+            clock_behind: Duration::ZERO,
             over_limit: OverLimit::ClampTo50,
             custom_filter_enabled: false,
             latency: Duration::ZERO,

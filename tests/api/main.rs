@@ -4,6 +4,7 @@
 mod harness;
 
 mod cache_lifetimes;
+mod calibration;
 mod coalescing;
 mod documents;
 mod faults;

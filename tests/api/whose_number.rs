@@ -40,7 +40,12 @@ async fn ask_for_everybody(mode: SearchMode) -> (usize, usize) {
     let service = Service::new(|options| {
         options.sandbox.search = mode;
     });
-    let truth = truth(&service);
+    ask_everybody_of(&service, mode).await
+}
+
+/// The same in a service that is there already.
+pub(crate) async fn ask_everybody_of(service: &Service, mode: SearchMode) -> (usize, usize) {
+    let truth = truth(service);
     let (mut found, mut missed) = (0, 0);
     for (number, (owners, texts)) in &truth {
         let got = service.lookup(&number.to_string(), &patient()).await;

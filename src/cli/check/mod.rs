@@ -6,6 +6,7 @@
 mod account;
 mod rights;
 mod row;
+mod search;
 mod settings;
 mod token;
 mod webhooks;
@@ -98,6 +99,7 @@ async fn asked(settings: config::Backend, secret: Option<&SecretString>, witness
     let mut rows = account::rows(&Asked { host: &host, region }, &account);
     if account::is_usable(&account) {
         rows.extend(rights::rows(&backend.crm, PATIENCE).await);
+        rows.push(search::row(backend.lookups.calibration(), 2 * PATIENCE).await);
         rows.push(webhooks::row(&backend.crm, secret, PATIENCE).await);
     }
     rows.push(token::row(&backend.tokens).await);

@@ -7,6 +7,7 @@ pub(super) mod loose;
 mod record;
 mod shape;
 
+pub use record::Specimen;
 pub(super) use record::{Named, Pipeline};
 
 use std::collections::HashMap;
@@ -150,7 +151,7 @@ impl<E: Default> Default for Envelope<E> {
 
 /// Says under which name a record's lists come.
 macro_rules! listed {
-    ($($record:ty: $list:ident of $wire:ty;)+) => {$(
+    ($($record:ty: $list:ident of $wire:ty, by $read:ident;)+) => {$(
         impl Record for $record {
             fn page(json: &[u8]) -> Result<Listing<Self>, CrmError> {
                 #[derive(Default, Deserialize)]
@@ -160,17 +161,18 @@ macro_rules! listed {
                     $list: Option<Vec<$wire>>,
                 }
                 let page = parse::<Envelope<Embedded>>(json)?;
-                listing(page.embedded.$list, page.links.next.is_some(), <$wire>::read)
+                listing(page.embedded.$list, page.links.next.is_some(), <$wire>::$read)
             }
         }
     )+};
 }
 
 listed! {
-    Contact: contacts of WireContact;
-    Lead: leads of WireLead;
-    Pipeline: pipelines of WirePipeline;
-    Subscription: webhooks of WireSubscription;
+    Contact: contacts of WireContact, by read;
+    Specimen: contacts of WireContact, by read_specimen;
+    Lead: leads of WireLead, by read;
+    Pipeline: pipelines of WirePipeline, by read;
+    Subscription: webhooks of WireSubscription, by read;
 }
 
 /// Users and companies alike are only named here.

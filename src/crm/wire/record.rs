@@ -3,6 +3,8 @@
 //! Every member is optional and read [loosely](super::loose); members that nobody here needs are not named. A record without an id
 //! cannot be used at all, and one in the recycle bin is no longer there.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::loose;
@@ -10,6 +12,25 @@ use crate::contact::{
     self, Account, CompanyId, ContactId, Lead, LeadId, PipelineId, StageId, Tag, UnixSeconds, UserId,
 };
 use crate::crm::subscriptions::Subscription;
+
+/// A contact as a search may see it. Personal data: the `Debug` form shows the id only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Specimen {
+    /// Its id.
+    pub id: ContactId,
+    /// When it was last changed.
+    pub updated_at: Option<UnixSeconds>,
+    /// The values of its PHONE fields, as typed.
+    pub phones: Vec<String>,
+    /// Every text in it that can be read: names, the values of all fields, phones too, and tags.
+    pub texts: Vec<String>,
+}
+
+impl fmt::Debug for Specimen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Specimen").field("id", &self.id).finish_non_exhaustive()
+    }
+}
 
 /// What becomes of a record of the CRM.
 pub(super) enum Reading<R> {
@@ -122,6 +143,25 @@ impl WireContact {
             leads: ids(self.embedded.leads).map(LeadId).collect(),
             is_deleted: false,
         })
+    }
+
+    /// Everything in it that a search may look at.
+    pub(super) fn read_specimen(self) -> Reading<Specimen> {
+        let texts = self.texts();
+        Reading::of(self.id, self.is_deleted, |id| Specimen {
+            id: ContactId(id),
+            updated_at: self.updated_at.map(UnixSeconds),
+            phones: self.values_of("PHONE"),
+            texts,
+        })
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let names = [&self.name, &self.first_name, &self.last_name].into_iter().flatten();
+        let fields = self.custom_fields_values.iter().flatten();
+        let values = fields.flat_map(|field| field.values.iter().flatten()).filter_map(|value| value.value.as_ref());
+        let tags = self.embedded.tags.iter().flatten().filter_map(|tag| tag.name.as_ref());
+        names.chain(values).chain(tags).cloned().collect()
     }
 
     fn values_of(&self, code: &str) -> Vec<String> {

@@ -13,7 +13,7 @@ use callcard::crm::dictionary::Dictionaries;
 use callcard::crm::gate::{self, Gate};
 use callcard::crm::{self, CrmClient, CrmRequest, CrmResponse, TokenSource, Transport, TransportError, WebLinks};
 use callcard::http::{Api, Settings as HttpSettings};
-use callcard::lookup::{Leads, LookupService, SearchMode, Settings as LookupSettings, Upstream};
+use callcard::lookup::{Calibration, Leads, LookupService, SearchMode, Settings as LookupSettings, Upstream};
 use callcard::metrics::Metrics;
 use callcard::phone::{CallerReader, Region};
 use callcard::sandbox::{self, Sandbox};
@@ -34,6 +34,8 @@ pub(crate) const HOOK_SECRET: &str = "hook-secret-of-the-tests";
 
 /// What a test may change before the service is put together.
 pub(crate) struct Options {
+    /// What the service shows the CRM; the administrator's token.
+    pub(crate) token: String,
     pub(crate) sandbox: sandbox::Settings,
     pub(crate) lookup: LookupSettings,
     pub(crate) cache: cache::Settings,
@@ -50,6 +52,7 @@ pub(crate) struct Service {
     /// The service's own way to the CRM.
     pub(crate) crm: CrmClient,
     pub(crate) lookups: LookupService,
+    pub(crate) calibration: Calibration,
     names: Dictionaries,
     pub(crate) router: Router,
     admin: Router,
@@ -66,6 +69,7 @@ pub(crate) struct Got {
 impl Options {
     fn of(sandbox: sandbox::Settings, change: impl FnOnce(&mut Self)) -> Self {
         let mut options = Self {
+            token: sandbox.token.clone(),
             sandbox,
             lookup: LookupSettings {
                 region: region(),
@@ -102,7 +106,7 @@ impl Service {
         let gate = Arc::new(Gate::new(options.gate, Arc::clone(&metrics)));
         let wire: Arc<dyn Transport> = Arc::new(InProcess(sandbox.router()));
         let tokens = match options.token_file {
-            None => TokenSource::long_lived(options.sandbox.token.into(), &metrics),
+            None => TokenSource::long_lived(options.token.into(), &metrics),
             Some(path) => oauth(&options.sandbox, path, &wire, &gate, &metrics),
         };
         let client =
@@ -111,10 +115,11 @@ impl Service {
         let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
         let upstream = Upstream { client: client.clone(), names: names.clone(), links: links.clone() };
         let lookups = LookupService::new(options.lookup, options.cache, upstream, Arc::clone(&metrics));
+        let calibration = lookups.calibration().clone();
         let http = HttpSettings { webhook_secret: Some(HOOK_SECRET.into()), ..HttpSettings::new(region(), links) };
         let api = Api::new(lookups.clone(), CallerReader::new(10_000), metrics, http);
         let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
-        Self { sandbox, tokens, gate, crm: client, lookups, names, router, admin }
+        Self { sandbox, tokens, gate, crm: client, lookups, calibration, names, router, admin }
     }
 
     /// As after the start of the real service: stages and users are known, and the calls for that are forgotten.
