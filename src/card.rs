@@ -8,21 +8,21 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::contact::{CompanyId, ContactId, LeadId, StageId, UnixSeconds, UserId};
+use crate::contact::{CompanyId, LeadId, PartyId, StageId, UnixSeconds, UserId};
 use crate::phone::Number;
 
-/// One contact with its leads, ready to be shown. Personal data: the `Debug` form shows the id only.
+/// One contact, or company, with its leads, ready to be shown. Personal data: the `Debug` form shows the id only.
 #[derive(Clone, PartialEq)]
 pub struct Card {
-    /// The contact's id.
-    pub id: ContactId,
+    /// Whom it shows.
+    pub id: PartyId,
     /// The name to show; the CRM's `name`, or first and last name joined, or empty.
     pub name: String,
     /// First name, if there is one.
     pub first_name: Option<String>,
     /// Last name, if there is one.
     pub last_name: Option<String>,
-    /// Opens the contact in the CRM.
+    /// Opens it in the CRM.
     pub url: String,
     /// Its numbers: E.164 where readable, as typed where not; without doubles.
     pub phones: Vec<String>,

@@ -53,15 +53,95 @@ impl StageId {
     pub const LOST: Self = Self(143);
 }
 
+/// Who can own a number: a person or a company. The CRM counts them apart, so contact 7 is not company 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PartyId {
+    /// A person.
+    Contact(ContactId),
+    /// A company.
+    Company(CompanyId),
+}
+
+/// What a party is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartyKind {
+    /// A person.
+    Contact,
+    /// A company.
+    Company,
+}
+
+impl PartyId {
+    /// What it is.
+    #[must_use]
+    pub const fn kind(self) -> PartyKind {
+        match self {
+            Self::Contact(_) => PartyKind::Contact,
+            Self::Company(_) => PartyKind::Company,
+        }
+    }
+
+    /// The contact, if it is one.
+    #[must_use]
+    pub const fn contact(self) -> Option<ContactId> {
+        match self {
+            Self::Contact(id) => Some(id),
+            Self::Company(_) => None,
+        }
+    }
+
+    /// The company, if it is one.
+    #[must_use]
+    pub const fn company(self) -> Option<CompanyId> {
+        match self {
+            Self::Company(id) => Some(id),
+            Self::Contact(_) => None,
+        }
+    }
+
+    /// The CRM's number for it, unique among its kind.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Contact(ContactId(number)) | Self::Company(CompanyId(number)) => number,
+        }
+    }
+}
+
+impl PartyKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Company => "company",
+        }
+    }
+}
+
+impl From<ContactId> for PartyId {
+    fn from(id: ContactId) -> Self {
+        Self::Contact(id)
+    }
+}
+
+impl From<CompanyId> for PartyId {
+    fn from(id: CompanyId) -> Self {
+        Self::Company(id)
+    }
+}
+
 /// Seconds since 1970, UTC, as the CRM gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct UnixSeconds(pub i64);
 
-/// One person as the CRM holds them. Personal data: the `Debug` form shows the id only.
+/// One person as the CRM holds them; one company, or either of both, where the id says so. Personal data: the `Debug` form shows the id
+/// only.
 #[derive(Clone, PartialEq)]
-pub struct Contact {
+pub struct Contact<Id = ContactId> {
     /// Its id.
-    pub id: ContactId,
+    pub id: Id,
     /// Full name; may be empty, may be a phone number typed by a PBX.
     pub name: String,
     /// First name, often empty.
@@ -82,7 +162,7 @@ pub struct Contact {
     pub emails: Vec<String>,
     /// Its tags.
     pub tags: Vec<Tag>,
-    /// The one company a contact can have.
+    /// The one company a contact can have; a company has none.
     pub company: Option<CompanyId>,
     /// Linked leads: the CRM's answer holds only their ids.
     pub leads: Vec<LeadId>,
@@ -90,7 +170,29 @@ pub struct Contact {
     pub is_deleted: bool,
 }
 
-impl fmt::Debug for Contact {
+impl<Id> Contact<Id> {
+    /// The same record under another kind of id.
+    pub fn with_id<T>(self, of: impl FnOnce(Id) -> T) -> Contact<T> {
+        Contact {
+            id: of(self.id),
+            name: self.name,
+            first_name: self.first_name,
+            last_name: self.last_name,
+            owner: self.owner,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            next_task_at: self.next_task_at,
+            phones: self.phones,
+            emails: self.emails,
+            tags: self.tags,
+            company: self.company,
+            leads: self.leads,
+            is_deleted: self.is_deleted,
+        }
+    }
+}
+
+impl<Id: fmt::Debug> fmt::Debug for Contact<Id> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Contact").field("id", &self.id).finish_non_exhaustive()
     }

@@ -5,12 +5,13 @@
 //! Contacts are never merged: the best is shown, the others are listed.
 
 use std::cmp::Reverse;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::card::{Card, LeadState};
-use crate::contact::{Contact, ContactId};
+use crate::contact::{Contact, PartyId};
 use crate::outcome::VerdictKind;
 use crate::phone::{self, Number, Region};
 
@@ -47,7 +48,7 @@ pub fn ownership(numbers: &[Number], asked: &Number) -> Option<Ownership> {
 
 /// Every readable number among a contact's PHONE values. National forms are read with the account's default region.
 #[must_use]
-pub fn numbers(contact: &Contact, region: Region) -> Vec<Number> {
+pub fn numbers<Id>(contact: &Contact<Id>, region: Region) -> Vec<Number> {
     let mut numbers: Vec<Number> = Vec::new();
     for number in contact.phones.iter().flat_map(|value| phone::read_stored(value, region)) {
         if !numbers.contains(&number) {
@@ -59,7 +60,11 @@ pub fn numbers(contact: &Contact, region: Region) -> Vec<Number> {
 
 /// The candidates that own `asked`, each with its numbers. Deleted ones and doubles are left out.
 #[must_use]
-pub fn owners(candidates: Vec<Contact>, asked: &Number, region: Region) -> Vec<(Contact, Vec<Number>)> {
+pub fn owners<Id: Copy + Eq + Hash>(
+    candidates: Vec<Contact<Id>>,
+    asked: &Number,
+    region: Region,
+) -> Vec<(Contact<Id>, Vec<Number>)> {
     let mut seen = std::collections::HashSet::new();
     candidates
         .into_iter()
@@ -106,7 +111,7 @@ enum Rank {
 type Activity = (bool, Option<Timestamp>, Option<Timestamp>);
 
 /// How much a contact is likely to be the one who calls; sorts likeliest first.
-fn standing(card: &Card) -> (Reverse<Activity>, ContactId) {
+fn standing(card: &Card) -> (Reverse<Activity>, PartyId) {
     let has_open = card.leads.iter().any(|lead| lead.state == Some(LeadState::Open));
     let latest_lead = card.leads.iter().filter_map(|lead| lead.updated_at).max();
     (Reverse((has_open, latest_lead, card.updated_at)), card.id)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use callcard::cache::{Ask, Cache, FillError, Patience, Search, Settings, Source};
 use callcard::card::Card;
-use callcard::contact::ContactId;
+use callcard::contact::{ContactId, PartyId};
 use callcard::metrics::Metrics;
 use callcard::outcome::CacheStatus;
 use callcard::phone::{E164, Number};
@@ -33,7 +33,7 @@ impl Source for World {
         Box::pin(async move { Ok(cards) })
     }
 
-    fn refetch(&self, _: Vec<ContactId>, _: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>> {
+    fn refetch(&self, _: Vec<PartyId>, _: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>> {
         Box::pin(async { Err(FillError::Failed) })
     }
 }
@@ -48,7 +48,7 @@ fn index(phone: E164) -> u64 {
 
 fn card(n: u64, phone: E164) -> Card {
     Card {
-        id: ContactId(n),
+        id: ContactId(n).into(),
         name: format!("Caller number {n}"),
         first_name: Some("Caller".to_owned()),
         last_name: Some(format!("number {n}")),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::epoch::Epoch;
 use crate::card::Card;
-use crate::contact::ContactId;
+use crate::contact::PartyId;
 
 /// How long answers may be used, counted from the moment the CRM gave them.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +51,7 @@ impl Default for Lifetimes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// These contacts, best first. Their cards are kept once each, shared by all of a contact's numbers.
-    Known(Arc<[ContactId]>),
+    Known(Arc<[PartyId]>),
     /// Nobody.
     Unknown,
 }
@@ -193,8 +193,8 @@ impl Entry {
         }
     }
 
-    /// The contacts that own the number.
-    pub(super) fn contacts(&self) -> &[ContactId] {
+    /// The contacts, or companies, that own the number.
+    pub(super) fn parties(&self) -> &[PartyId] {
         match &self.outcome {
             Outcome::Known(ids) => ids,
             Outcome::Unknown => &[],

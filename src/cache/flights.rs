@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::entry::backoff;
 use super::epoch::Epoch;
-use crate::contact::ContactId;
+use crate::contact::PartyId;
 use crate::phone::E164;
 
 /// How long after a failure a number with nothing usable is not tried again: the first time and at most.
@@ -31,7 +31,7 @@ pub struct Table<F> {
     /// Everything that started before this was invalidated.
     all: Epoch,
     phones: Invalidations<E164>,
-    contacts: Invalidations<ContactId>,
+    contacts: Invalidations<PartyId>,
     /// Invalidations of contacts from before this may have been forgotten.
     forgotten: Epoch,
     failures: HashMap<E164, Failure>,
@@ -104,7 +104,7 @@ impl<F: Clone> Table<F> {
 
     /// Whether a result for `key` holding `contacts`, of work begun at `started`, may still be stored.
     #[must_use]
-    pub fn may_store(&self, key: E164, contacts: &[ContactId], started: Epoch) -> bool {
+    pub fn may_store(&self, key: E164, contacts: &[PartyId], started: Epoch) -> bool {
         self.all <= started
             && !self.phones.any(&key, started, self.now)
             && !contacts.iter().any(|id| self.contacts.any(id, started, self.now))
@@ -112,14 +112,14 @@ impl<F: Clone> Table<F> {
 
     /// Whether a card of work begun at `started` may still be stored.
     #[must_use]
-    pub fn may_store_card(&self, id: ContactId, started: Epoch) -> bool {
+    pub fn may_store_card(&self, id: PartyId, started: Epoch) -> bool {
         self.all <= started && !self.contacts.any(&id, started, self.now)
     }
 
     /// Whether one of `contacts` was invalidated after the fill started but before the caller came to it; also if that may have been
     /// forgotten since.
     #[must_use]
-    pub fn overtook(&self, contacts: &[ContactId], place: Place) -> bool {
+    pub fn overtook(&self, contacts: &[PartyId], place: Place) -> bool {
         let may_be_forgotten = !place.leads && self.forgotten > place.joined;
         may_be_forgotten || contacts.iter().any(|id| self.contacts.any(id, place.started, place.joined))
     }
@@ -134,8 +134,8 @@ impl<F: Clone> Table<F> {
         epoch
     }
 
-    /// Nothing known or being filled about this contact may be trusted any more; `phones` are the numbers it is known to have.
-    pub fn invalidate_contact(&mut self, id: ContactId, phones: &[E164], at: Instant) -> Epoch {
+    /// Nothing known or being filled about this contact or company may be trusted any more; `phones` are the numbers it is known to have.
+    pub fn invalidate_contact(&mut self, id: PartyId, phones: &[E164], at: Instant) -> Epoch {
         for phone in phones {
             self.invalidate_phone(*phone, at);
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::invalidate::with_equivalents;
 use super::{Cache, Reach, Shown};
-use crate::contact::ContactId;
+use crate::contact::{ContactId, PartyId};
 use crate::phone::E164;
 
 impl Cache {
@@ -18,6 +18,10 @@ impl Cache {
     /// those of its card; a new one may be known as nobody's. Tells how many entries there were.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn contact_changed(&self, id: ContactId, phones: &[E164]) -> usize {
+        self.party_changed(id.into(), phones)
+    }
+
+    fn party_changed(&self, id: PartyId, phones: &[E164]) -> usize {
         let now = Instant::now();
         let said = with_equivalents(phones.iter().copied());
         let mut table = self.0.table();
@@ -26,10 +30,10 @@ impl Cache {
         table.invalidate_contact(id, &all, now);
         for phone in &said {
             let entry = self.0.store.entry(*phone);
-            if entry.as_ref().is_some_and(|entry| entry.contacts().contains(&id)) {
+            if entry.as_ref().is_some_and(|entry| entry.parties().contains(&id)) {
                 continue; // No news: the search found it there before.
             }
-            self.0.expected.note(*phone, Some(id), now);
+            self.0.expected.note(*phone, id.contact(), now);
             if let Some(entry) = entry {
                 self.0.store.put(*phone, entry.contradicted(now));
             }
@@ -50,10 +54,10 @@ impl Cache {
         self.expire(&all, now)
     }
 
-    /// A lead or a company has changed, or is gone: every contact that shows it counts as changed. Tells how many entries there were.
+    /// A lead or a company has changed, or is gone: every contact or company that shows it counts as changed. Tells how many entries there were.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn shown_changed(&self, shown: Shown) -> usize {
-        self.0.store.links.contacts(shown).into_iter().map(|contact| self.contact_changed(contact, &[])).sum()
+        self.0.store.links.parties(shown).into_iter().map(|party| self.party_changed(party, &[])).sum()
     }
 
     /// Expires entries, and lets those that somebody is likely to ask for again be fetched anew. To be called under the table's lock.
@@ -72,7 +76,7 @@ impl Cache {
     fn deserves_a_refetch(&self, phone: E164, now: Instant) -> bool {
         self.0.store.entry(phone).is_some_and(|entry| {
             let has_ids =
-                || !entry.contacts().is_empty() || self.0.expected.of(phone, now).is_some_and(|ids| !ids.is_empty());
+                || !entry.parties().is_empty() || self.0.expected.of(phone, now).is_some_and(|ids| !ids.is_empty());
             entry.asked_at + self.0.settings.asked_lately > now && has_ids()
         })
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::entry::{Outcome, State};
 use super::{Cache, Epoch};
-use crate::contact::ContactId;
+use crate::contact::{CompanyId, ContactId, PartyId};
 use crate::phone::{E164, Number};
 
 /// How far an invalidation reaches.
@@ -28,6 +28,8 @@ pub struct Explained {
     pub state: &'static str,
     /// The contacts that own the number, best first.
     pub contacts: Vec<ContactId>,
+    /// The companies that own it, best first; there are some only where no contact does.
+    pub companies: Vec<CompanyId>,
     /// Seconds since the CRM confirmed it.
     pub age_s: u64,
     /// Seconds until it stops being fresh; negative since it has.
@@ -57,6 +59,16 @@ impl Cache {
     /// Takes back what is known about a contact and about each of its numbers; tells how many entries there were.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn invalidate_contact(&self, id: ContactId, reach: Reach) -> usize {
+        self.invalidate_party(id.into(), reach)
+    }
+
+    /// Takes back what is known about a company and about each of its numbers; tells how many entries there were.
+    #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
+    pub fn invalidate_company(&self, id: CompanyId, reach: Reach) -> usize {
+        self.invalidate_party(id.into(), reach)
+    }
+
+    fn invalidate_party(&self, id: PartyId, reach: Reach) -> usize {
         let now = Instant::now();
         let mut table = self.0.table();
         let phones = self.phones_of(id);
@@ -83,9 +95,9 @@ impl Cache {
         let entry = self.0.store.entry(key)?;
         let expired = entry.started.0 < self.0.expired_before.load(Ordering::Acquire);
         let readable = self.0.cards(&entry, &Number { e164: key, extension: None }).is_some();
-        let (kind, contacts) = match &entry.outcome {
-            Outcome::Known(ids) => ("known", ids.to_vec()),
-            Outcome::Unknown => ("unknown", Vec::new()),
+        let (kind, ids) = match &entry.outcome {
+            Outcome::Known(ids) => ("known", &ids[..]),
+            Outcome::Unknown => ("unknown", &[][..]),
         };
         let state = match entry.state(now, expired, None) {
             _ if !readable => "gone",
@@ -97,7 +109,8 @@ impl Cache {
         Some(Explained {
             kind,
             state,
-            contacts,
+            contacts: ids.iter().filter_map(|id| id.contact()).collect(),
+            companies: ids.iter().filter_map(|id| id.company()).collect(),
             age_s: entry.age(now).as_secs(),
             fresh_for_s: entry.ttl(now),
             stale_for_s: entry.stale_until.saturating_duration_since(now).as_secs(),
@@ -108,8 +121,8 @@ impl Cache {
         })
     }
 
-    /// The numbers under which a contact may be found: its own, and what they are equivalent to.
-    pub(super) fn phones_of(&self, id: ContactId) -> Vec<E164> {
+    /// The numbers under which a contact or company may be found: its own, and what they are equivalent to.
+    pub(super) fn phones_of(&self, id: PartyId) -> Vec<E164> {
         let Some(stored) = self.0.store.card(id) else {
             return Vec::new();
         };

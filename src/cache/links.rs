@@ -1,4 +1,4 @@
-//! Which cached contacts show a lead or a company: the way from a change of one of these to the numbers it concerns.
+//! Which cached contacts and companies show a lead or a company: the way from a change of one of these to the numbers it concerns.
 //!
 //! It holds what the cards in the store hold and nothing else: a pair comes with a card and goes with it, so the store's bound is its bound
 //! too (a card's weight includes its pairs).
@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::card::Card;
-use crate::contact::{CompanyId, ContactId, LeadId};
+use crate::contact::{CompanyId, ContactId, LeadId, PartyId};
 
 /// Bytes of one pair in the index, its share of the tree included.
 pub(super) const PAIR_BYTES: usize = 64;
 
-/// A record that is shown on the cards of contacts.
+/// A record that is shown on cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shown {
     /// A deal.
@@ -26,7 +26,7 @@ pub enum Shown {
 pub(super) struct Links(Arc<Mutex<Pairs>>);
 
 /// Each pair with the number of cards that hold it: while a card takes the place of an older one, both do for a moment.
-type Pairs = BTreeMap<(Shown, ContactId), u32>;
+type Pairs = BTreeMap<(Shown, PartyId), u32>;
 
 impl Links {
     /// A card has come into the store.
@@ -50,10 +50,11 @@ impl Links {
         }
     }
 
-    /// The contacts on whose cards it is shown.
-    pub(super) fn contacts(&self, shown: Shown) -> Vec<ContactId> {
-        let from_first_to_last = (shown, ContactId(0))..=(shown, ContactId(u64::MAX));
-        self.pairs().range(from_first_to_last).map(|((_, contact), _)| *contact).collect()
+    /// The contacts and companies on whose cards it is shown.
+    pub(super) fn parties(&self, shown: Shown) -> Vec<PartyId> {
+        let from_first_to_last =
+            (shown, PartyId::Contact(ContactId(0)))..=(shown, PartyId::Company(CompanyId(u64::MAX)));
+        self.pairs().range(from_first_to_last).map(|((_, party), _)| *party).collect()
     }
 
     /// Pairs in the index.
@@ -68,7 +69,7 @@ impl Links {
     }
 }
 
-fn pairs_of(card: &Card) -> impl Iterator<Item = (Shown, ContactId)> {
+fn pairs_of(card: &Card) -> impl Iterator<Item = (Shown, PartyId)> {
     let leads = card.leads.iter().map(|lead| Shown::Lead(lead.id));
     let company = card.company.iter().map(|company| Shown::Company(company.id));
     leads.chain(company).map(|shown| (shown, card.id))
@@ -97,7 +98,7 @@ mod tests {
             updated_at: None,
         };
         Arc::new(Card {
-            id: ContactId(id),
+            id: ContactId(id).into(),
             name: "N".repeat(1_000),
             first_name: None,
             last_name: None,
@@ -117,7 +118,7 @@ mod tests {
     }
 
     fn shown(store: &Store, shown: Shown) -> Vec<u64> {
-        store.links.contacts(shown).into_iter().map(|id| id.0).collect()
+        store.links.parties(shown).into_iter().map(PartyId::number).collect()
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         assert_eq!((shown(&store, Shown::Lead(LeadId(1))), shown(&store, Shown::Lead(LeadId(2)))), (vec![], vec![7]));
         store.put_card(card(7, &[4], None), Epoch(1)); // Older than what is there.
         assert_eq!(store.links.len(), 2);
-        store.remove_card(ContactId(7));
+        store.remove_card(ContactId(7).into());
         assert_eq!(store.links.len(), 0);
     }
 

@@ -17,7 +17,7 @@ use super::fill;
 use super::source::{Early, FillError, Patience, Search};
 use super::{Epoch, Inner};
 use crate::card::Card;
-use crate::contact::ContactId;
+use crate::contact::PartyId;
 use crate::matching;
 use crate::outcome::Class;
 use crate::phone::{E164, Number};
@@ -97,14 +97,14 @@ struct Due {
     key: E164,
     entry: Arc<Entry>,
     /// The contacts of the entry, and those that are said to have the number too.
-    ids: Vec<ContactId>,
+    ids: Vec<PartyId>,
     search: bool,
 }
 
 /// Splits due numbers so that no batch names more than [`BATCH`] different contacts (but for one number with more by itself).
 fn batches(due: Vec<Due>) -> Vec<Vec<Due>> {
     let mut batches: Vec<Vec<Due>> = Vec::new();
-    let mut ids: HashSet<ContactId> = HashSet::new();
+    let mut ids: HashSet<PartyId> = HashSet::new();
     for due in due {
         let new = due.ids.iter().filter(|id| !ids.contains(id)).count();
         if batches.is_empty() || ids.len() + new > BATCH {
@@ -135,8 +135,9 @@ impl Inner {
         let now = Instant::now();
         let entry = self.store.entry(key).filter(|entry| now >= entry.refresh_at)?;
         let searched = self.settings.lifetimes.known_fresh.saturating_mul(SEARCH_EVERY);
-        let mut ids = entry.contacts().to_vec();
-        ids.extend(self.expected_of(key).into_iter().filter(|id| !entry.contacts().contains(id)));
+        let mut ids = entry.parties().to_vec();
+        let expected = self.expected_of(key).into_iter().map(PartyId::from);
+        ids.extend(expected.filter(|id| !entry.parties().contains(id)));
         let search = ids.is_empty() || now >= entry.searched_at + searched;
         Some(Due { key, entry, ids, search })
     }
@@ -183,7 +184,7 @@ impl Inner {
                 .filter_map(|id| fetched.get(id))
                 .filter(|card| matching::ownership(&card.numbers, &asked).is_some())
                 .collect();
-            let all_are_still = entry.contacts().iter().all(|id| owners.iter().any(|card| card.id == *id));
+            let all_are_still = entry.parties().iter().all(|id| owners.iter().any(|card| card.id == *id));
             if all_are_still && !owners.is_empty() && entry.outcome == due.entry.outcome {
                 self.store.put(due.key, entry.confirmed(&owners, started, &self.settings.lifetimes, now));
             } else {

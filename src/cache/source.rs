@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::card::Card;
-use crate::contact::ContactId;
+use crate::contact::{ContactId, PartyId};
 use crate::outcome::Class;
 use crate::phone::E164;
 
@@ -17,8 +17,8 @@ pub trait Source: Send + Sync + std::fmt::Debug + 'static {
     /// Searches for the owners of a number, best first. Nobody is an empty list, and only if the search was complete.
     fn find(&self, search: Search) -> BoxFuture<'_, Result<Vec<Card>, FillError>>;
 
-    /// Fetches contacts anew by their ids, in the background class. Ids that came back with nothing are simply absent.
-    fn refetch(&self, ids: Vec<ContactId>, patience: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>>;
+    /// Fetches contacts and companies anew by their ids, in the background class. Ids that came back with nothing are simply absent.
+    fn refetch(&self, ids: Vec<PartyId>, patience: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>>;
 }
 
 /// One search for a number's owners.

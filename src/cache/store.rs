@@ -19,7 +19,7 @@ use super::entry::{Entry, Lifetimes, Outcome};
 use super::epoch::Epoch;
 use super::links::{Links, PAIR_BYTES};
 use crate::card::Card;
-use crate::contact::ContactId;
+use crate::contact::PartyId;
 use crate::metrics::Metrics;
 use crate::outcome::{EntryKind, EvictionCause};
 use crate::phone::E164;
@@ -39,7 +39,7 @@ pub(super) struct Stored {
 pub(super) struct Store {
     known: Moka<E164, Arc<Entry>>,
     unknown: Moka<E164, Arc<Entry>>,
-    cards: Moka<ContactId, Stored>,
+    cards: Moka<PartyId, Stored>,
     /// Which of the cards show a lead or a company.
     pub(super) links: Links,
 }
@@ -89,7 +89,7 @@ impl Store {
     }
 
     /// The card of a contact.
-    pub(super) fn card(&self, id: ContactId) -> Option<Stored> {
+    pub(super) fn card(&self, id: PartyId) -> Option<Stored> {
         self.cards.get(&id)
     }
 
@@ -107,7 +107,7 @@ impl Store {
     }
 
     /// Removes a contact's card and returns it.
-    pub(super) fn remove_card(&self, id: ContactId) -> Option<Arc<Card>> {
+    pub(super) fn remove_card(&self, id: PartyId) -> Option<Arc<Card>> {
         self.cards.remove(&id).map(|stored| stored.card)
     }
 
@@ -167,7 +167,7 @@ fn counted(causes: &Causes) -> impl Fn(&Arc<Entry>, RemovalCause) + Send + Sync 
 
 fn entry_bytes(entry: &Entry) -> usize {
     let ids = match &entry.outcome {
-        Outcome::Known(ids) => ids.len() * size_of::<ContactId>() + 2 * size_of::<usize>(),
+        Outcome::Known(ids) => ids.len() * size_of::<PartyId>() + 2 * size_of::<usize>(),
         Outcome::Unknown => 0,
     };
     size_of::<E164>() + size_of::<Entry>() + ids
@@ -179,7 +179,7 @@ fn card_bytes(card: &Card) -> usize {
     let texts = |all: &[String]| all.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
     let tags: usize = card.tags.iter().map(|tag| tag.name.capacity() + text(&tag.color) + size_of_val(tag)).sum();
     let leads: usize = card.leads.iter().map(|lead| text(&lead.name) + lead.url.capacity() + size_of_val(lead)).sum();
-    size_of::<ContactId>()
+    size_of::<PartyId>()
         + size_of::<Card>()
         + card.name.capacity()
         + text(&card.first_name)

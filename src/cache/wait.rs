@@ -180,6 +180,6 @@ const fn without_entry(status: CacheStatus, had_stale: bool) -> Freshness {
     Freshness::without_entry(status, Some(if had_stale { Forwarded::Stale } else { Forwarded::Miss }))
 }
 
-fn ids(cards: &[Arc<Card>]) -> Vec<crate::contact::ContactId> {
+fn ids(cards: &[Arc<Card>]) -> Vec<crate::contact::PartyId> {
     cards.iter().map(|card| card.id).collect()
 }

@@ -46,6 +46,7 @@ impl Backend {
                 region: crm.default_region,
                 leads: crm.leads,
                 search: crm.search,
+                companies: crm.companies,
                 soft_deadline: lookup.soft_deadline,
                 deadline: lookup.deadline,
             },

@@ -36,7 +36,7 @@ variables! { "CRM":
     LEADS = "CALLCARD_LEADS" as "full|ids" or "full";
     /// How this account's search finds phone numbers: `digits`, `raw` or `last7`; `auto` measures it after the start and daily
     SEARCH = "CALLCARD_SEARCH" as "auto|digits|raw|last7" or "auto";
-    /// `on`: a number that no contact has is looked for on companies too, one CRM call more
+    /// `on`: a number that no contact has is looked for on companies too: one CRM call more for each number that nobody has, where the search ignores formatting
     COMPANIES = "CALLCARD_COMPANIES" as "on|off" or "off";
     /// CRM requests per second, all replicas together; no second ever sees more than one above it
     UPSTREAM_RATE = "CALLCARD_UPSTREAM_RATE" as "NUMBER" or "6";
@@ -54,6 +54,7 @@ pub(super) struct Crm {
     pub(super) default_region: Region,
     pub(super) leads: Leads,
     pub(super) search: SearchMode,
+    pub(super) companies: bool,
     pub(super) rate: u32,
 }
 
@@ -74,9 +75,7 @@ impl Crm {
             ],
         );
         let rate = read_rate(reader);
-        if reader.choice(&COMPANIES, SWITCH)? {
-            return reader.fault(&COMPANIES, "\"on\" is not in this version; leave it off");
-        }
+        let companies = reader.choice(&COMPANIES, SWITCH);
         Some(Self {
             url: url?,
             web_url: web_url?,
@@ -84,6 +83,7 @@ impl Crm {
             default_region: default_region?,
             leads: leads?,
             search: search?,
+            companies: companies?,
             rate: rate?,
         })
     }

@@ -52,7 +52,7 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("CALLCARD_DEFAULT_REGION", "BR", &["USA", "1", "Brazil"]),
     ("CALLCARD_LEADS", "ids", &["none", "FULL"]),
     ("CALLCARD_SEARCH", "last7", &["last8", "auto,raw"]),
-    ("CALLCARD_COMPANIES", "off", &["on", "1"]),
+    ("CALLCARD_COMPANIES", "on", &["1", "yes"]),
     ("CALLCARD_UPSTREAM_RATE", "3", &["0", "-1", "many", "6.5", "100000"]),
     ("CALLCARD_KNOWN_FRESH", "5m", &["600", "10 parrots", "0s", "25h", "400d"]),
     ("CALLCARD_KNOWN_STALE", "48h", &["24", "1m"]),

@@ -20,7 +20,7 @@ use super::rights::{Glance, Right};
 use super::subscriptions::Subscription;
 use super::wire::{Answer, Listing, Named, Pipeline, Record, Specimen, Tail};
 use super::{CrmError, CrmRequest, TokenSource, Transport};
-use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId};
+use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId, PartyId};
 use crate::metrics::Metrics;
 use crate::outcome::{Class, Endpoint, UpstreamOutcome};
 
@@ -94,13 +94,22 @@ impl Ask {
     }
 }
 
-/// What a search brought.
+/// What a search among contacts, or companies, brought.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Page {
+pub struct Page<Id = ContactId> {
     /// The candidates, each once: the CRM's search is fuzzy.
-    pub contacts: Vec<Contact>,
+    pub contacts: Vec<Contact<Id>>,
     /// Whether these are all. If not, nobody may conclude that a contact does not exist.
     pub complete: bool,
+}
+
+impl<Id: Into<PartyId>> Page<Id> {
+    /// The same, where contacts and companies may meet.
+    #[must_use]
+    pub fn of_parties(self) -> Page<PartyId> {
+        let parties = self.contacts.into_iter().map(|contact| contact.with_id(Into::into)).collect();
+        Page { contacts: parties, complete: self.complete }
+    }
 }
 
 /// The CRM, as the rest of the service knows it. Cheap to clone.
@@ -143,9 +152,23 @@ impl CrmClient {
     /// # Errors
     /// When the first page could not be had.
     pub async fn search(&self, text: &SearchText, ask: Ask) -> Result<Page, CrmError> {
+        self.found(Endpoint::ContactsQuery, query::contacts_with(text), ask).await
+    }
+
+    /// Companies in which the text occurs somewhere; as with [`Self::search`].
+    ///
+    /// # Errors
+    /// When the first page could not be had.
+    pub async fn search_companies(&self, text: &SearchText, ask: Ask) -> Result<Page<CompanyId>, CrmError> {
+        self.found(Endpoint::Companies, query::companies_with(text), ask).await
+    }
+
+    async fn found<Id: Copy + Ord>(&self, endpoint: Endpoint, path: String, ask: Ask) -> Result<Page<Id>, CrmError>
+    where
+        Contact<Id>: Record,
+    {
         let cap = self.shared.settings.page_cap;
-        let Listing { records: mut contacts, tail } =
-            self.pages::<Contact>(Endpoint::ContactsQuery, query::contacts_with(text), cap, ask).await?;
+        let Listing { records: mut contacts, tail } = self.pages::<Contact<Id>>(endpoint, path, cap, ask).await?;
         if tail == Tail::Unsaid && contacts.is_empty() {
             return Err(CrmError::Malformed { what: "it has no list" });
         }
@@ -161,6 +184,14 @@ impl CrmClient {
     /// When not every batch could be had.
     pub async fn contacts(&self, ids: &[ContactId], ask: Ask) -> Result<Vec<Contact>, CrmError> {
         self.batches(Endpoint::ContactsById, query::contacts_by_id(ids.iter().map(|id| id.0)), ask).await
+    }
+
+    /// These companies with all that is known of them, in any order. One that does not come back does not exist, or not for this token.
+    ///
+    /// # Errors
+    /// When not every batch could be had.
+    pub async fn whole_companies(&self, ids: &[CompanyId], ask: Ask) -> Result<Vec<Contact<CompanyId>>, CrmError> {
+        self.batches(Endpoint::Companies, query::whole_companies_by_id(ids.iter().map(|id| id.0)), ask).await
     }
 
     /// These leads, in any order. One that does not come back does not exist, or not for this token.

@@ -4,7 +4,7 @@
 
 use url::Url;
 
-use crate::contact::{CompanyId, ContactId, LeadId};
+use crate::contact::{CompanyId, ContactId, LeadId, PartyId};
 use crate::phone::E164;
 
 /// Makes links into the CRM's web interface.
@@ -19,6 +19,15 @@ impl WebLinks {
     pub fn new(base: &Url) -> Self {
         let path = base.path().trim_end_matches('/');
         Self { base: format!("{}{path}", base.origin().ascii_serialization()) }
+    }
+
+    /// The page of a contact or a company.
+    #[must_use]
+    pub fn party(&self, id: PartyId) -> String {
+        match id {
+            PartyId::Contact(id) => self.contact(id),
+            PartyId::Company(id) => self.company(id),
+        }
     }
 
     /// The contact's page.

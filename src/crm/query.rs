@@ -60,6 +60,12 @@ pub(super) fn contacts_with(text: &SearchText) -> String {
     format!("/api/v4/contacts?query={text}&with=leads&limit={LIMIT}")
 }
 
+/// Companies in which the text occurs, with the ids of their leads.
+pub(super) fn companies_with(text: &SearchText) -> String {
+    let text: String = form_urlencoded::byte_serialize(text.as_str().as_bytes()).collect();
+    format!("/api/v4/companies?query={text}&with=leads&limit={LIMIT}")
+}
+
 /// A page of all contacts, the oldest first: their order does not change when one is edited.
 pub(super) fn contacts_in_order(number: usize) -> String {
     page(&format!("/api/v4/contacts?limit={LIMIT}&order[id]=asc"), number)
@@ -80,7 +86,12 @@ pub(super) fn leads_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
     by_id(&format!("/api/v4/leads?limit={LIMIT}"), ids)
 }
 
-/// One path for each batch of companies.
+/// One path for each batch of companies, with the ids of their leads.
+pub(super) fn whole_companies_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    by_id(&format!("/api/v4/companies?with=leads&limit={LIMIT}"), ids)
+}
+
+/// One path for each batch of companies of which only the names matter.
 pub(super) fn companies_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
     by_id(&format!("/api/v4/companies?limit={LIMIT}"), ids)
 }

@@ -7,7 +7,7 @@
 //! | `GET /readyz` | whether traffic is wanted, and if not, why; `?verbose` lists every check |
 //! | `GET /cache/{e164}` | one entry, explained |
 //! | `DELETE /cache/{e164}` | drops what is known about a number |
-//! | `DELETE /contacts/{id}` | drops what is known about a contact and its numbers |
+//! | `DELETE /contacts/{id}`, `/companies/{id}` | drops what is known about a contact or company and its numbers |
 //! | `POST /cache/flush` | lets everything count as stale; it stays usable while the CRM is away |
 //!
 //! When keys are set, the last four need one of scope `admin`.
@@ -30,7 +30,7 @@ use super::error::ApiError;
 use super::keys::Scope;
 use super::params::Fault;
 use super::request_id::RequestId;
-use crate::contact::ContactId;
+use crate::contact::{CompanyId, ContactId};
 use crate::phone::E164;
 use crate::shutdown::{Health, Readiness};
 
@@ -45,6 +45,7 @@ pub(super) fn keyed_routes() -> Vec<(&'static str, MethodRouter<Admin>)> {
         ("/cache/{e164}", get(explain).delete(forget_number)),
         ("/cache/flush", post(flush)),
         ("/contacts/{id}", delete(forget_contact)),
+        ("/companies/{id}", delete(forget_company)),
     ]
 }
 
@@ -117,6 +118,13 @@ async fn forget_contact(State(admin): State<Admin>, Extension(id): Extension<Req
     match last_segment(&uri).parse().map(ContactId) {
         Ok(contact) => Json(json!({"dropped": admin.api.lookups().forget_contact(contact)})).into_response(),
         Err(_) => refused("id", "must be a contact's number").respond(&id),
+    }
+}
+
+async fn forget_company(State(admin): State<Admin>, Extension(id): Extension<RequestId>, uri: Uri) -> Response {
+    match last_segment(&uri).parse().map(CompanyId) {
+        Ok(company) => Json(json!({"dropped": admin.api.lookups().forget_company(company)})).into_response(),
+        Err(_) => refused("id", "must be a company's number").respond(&id),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Upstream;
 use crate::card::{Card, Company, LeadState, LeadView, Owner, TagView, timestamp};
-use crate::contact::{Contact, Lead, LeadId, Tag};
+use crate::contact::{Contact, Lead, LeadId, PartyId, Tag};
 use crate::crm::Ask;
 use crate::crm::dictionary::{CompanyNames, Names, Owners, Pipelines};
 use crate::phone::{self, Number, Region};
@@ -25,7 +25,7 @@ pub enum Leads {
 }
 
 /// A verified owner and all of its readable numbers.
-pub(super) type Verified = (Contact, Vec<Number>);
+pub(super) type Verified = (Contact<PartyId>, Vec<Number>);
 
 /// The details of leads, as far as they were fetched.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ impl Enricher {
             name: display_name(contact),
             first_name: filled(&contact.first_name),
             last_name: filled(&contact.last_name),
-            url: self.crm.links.contact(contact.id),
+            url: self.crm.links.party(contact.id),
             phones: shown_phones(contact, self.region),
             emails: contact.emails.clone(),
             company: contact.company.map(|id| Company { id, name: names.companies.known.company(id) }),
@@ -113,7 +113,7 @@ impl Enricher {
     }
 
     /// Open leads first, latest first. A lead that was asked for and did not come back is deleted.
-    fn lead_views(&self, contact: &Contact, details: &Details, names: &KnownNames) -> Vec<LeadView> {
+    fn lead_views(&self, contact: &Contact<PartyId>, details: &Details, names: &KnownNames) -> Vec<LeadView> {
         let mut ids = contact.leads.clone();
         ids.sort_unstable();
         ids.dedup();
@@ -152,13 +152,13 @@ impl Enricher {
 }
 
 /// The ids to be named, each once.
-fn wanted<T: Ord>(owners: &[Verified], id: impl Fn(&Contact) -> Option<T>) -> Vec<T> {
+fn wanted<T: Ord>(owners: &[Verified], id: impl Fn(&Contact<PartyId>) -> Option<T>) -> Vec<T> {
     let ids: BTreeSet<T> = owners.iter().filter_map(|(contact, _)| id(contact)).collect();
     ids.into_iter().collect()
 }
 
 /// The CRM's `name`, or first and last name joined where it is empty.
-fn display_name(contact: &Contact) -> String {
+fn display_name(contact: &Contact<PartyId>) -> String {
     let name = contact.name.trim();
     if !name.is_empty() {
         return name.to_owned();
@@ -172,7 +172,7 @@ fn filled(text: &str) -> Option<String> {
 }
 
 /// E.164 where readable, as typed where not; without doubles.
-fn shown_phones(contact: &Contact, region: Region) -> Vec<String> {
+fn shown_phones(contact: &Contact<PartyId>, region: Region) -> Vec<String> {
     let mut shown: Vec<String> = Vec::new();
     for value in contact.phones.iter().map(|value| value.trim()).filter(|value| !value.is_empty()) {
         let numbers = phone::read_stored(value, region);

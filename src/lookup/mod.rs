@@ -11,6 +11,7 @@ mod fill;
 pub mod hints;
 mod outage;
 mod plan;
+mod rights;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub use crate::cache::{Explained, Forwarded, Freshness};
 
 use self::fill::CrmSource;
 use crate::cache::{self, Ask, Cache, FillError, Reach, Served, Unserved};
-use crate::contact::ContactId;
+use crate::contact::{CompanyId, ContactId};
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::{CrmClient, WebLinks};
 use crate::matching;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub leads: Leads,
     /// How the account's search finds phone numbers.
     pub search: SearchMode,
+    /// A number that no contact has is looked for on companies too.
+    pub companies: bool,
     /// After this a stale answer, if there is one, is given.
     pub soft_deadline: Duration,
     /// After this some answer is given, unless the caller says otherwise.
@@ -177,6 +180,12 @@ impl LookupService {
     #[expect(clippy::must_use_candidate, reason = "done for its effect")]
     pub fn forget_contact(&self, id: ContactId) -> usize {
         self.cache.invalidate_contact(id, Reach::Remove)
+    }
+
+    /// Drops what is known about a company and its numbers; tells how many numbers had an entry.
+    #[expect(clippy::must_use_candidate, reason = "done for its effect")]
+    pub fn forget_company(&self, id: CompanyId) -> usize {
+        self.cache.invalidate_company(id, Reach::Remove)
     }
 
     /// Lets everything count as stale; it stays usable while the CRM cannot be asked.

@@ -42,12 +42,13 @@ pub(super) fn of(answer: &Answer) -> Vec<Fact> {
     facts
 }
 
-fn contact(card: Option<&Card>) -> [Fact; 9] {
+fn contact(card: Option<&Card>) -> [Fact; 10] {
     let company = card.and_then(|card| card.company.as_ref()?.name.as_deref());
     let owner = card.and_then(|card| card.owner.as_ref());
     let email = card.and_then(|card| card.emails.first());
     let tags = card.map(|card| card.tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>().join(", "));
     [
+        ours("kind", &card.map(|card| card.id.kind().as_str()).unwrap_or_default()),
         typed("name", card.map(|card| card.name.as_str())),
         typed("first_name", card.and_then(|card| card.first_name.as_deref())),
         typed("last_name", card.and_then(|card| card.last_name.as_deref())),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Asked;
 use super::line::Line;
 use crate::card::{Card, Company, LeadView, Owner, TagView};
-use crate::contact::ContactId;
+use crate::contact::PartyKind;
 use crate::lookup::{Answer, Finding, Freshness};
 use crate::matching::MatchKind;
 use crate::outcome::{AnswerKind, CacheStatus};
@@ -74,7 +74,8 @@ impl<'a> Who<'a> {
 
 #[derive(Serialize)]
 struct Contact<'a> {
-    id: ContactId,
+    kind: PartyKind,
+    id: u64,
     name: &'a str,
     first_name: Option<&'a str>,
     last_name: Option<&'a str>,
@@ -92,7 +93,8 @@ struct Contact<'a> {
 impl<'a> From<&'a Card> for Contact<'a> {
     fn from(card: &'a Card) -> Self {
         Self {
-            id: card.id,
+            kind: card.id.kind(),
+            id: card.id.number(),
             name: &card.name,
             first_name: card.first_name.as_deref(),
             last_name: card.last_name.as_deref(),
@@ -116,17 +118,17 @@ struct Matches<'a> {
     others: Vec<Other<'a>>,
 }
 
-/// Another contact with the same number: enough to choose it and to open it.
+/// Another party of the same kind with the same number: enough to choose it and to open it.
 #[derive(Serialize)]
 struct Other<'a> {
-    id: ContactId,
+    id: u64,
     name: &'a str,
     url: &'a str,
 }
 
 impl<'a> From<&'a Card> for Other<'a> {
     fn from(card: &'a Card) -> Self {
-        Self { id: card.id, name: &card.name, url: &card.url }
+        Self { id: card.id.number(), name: &card.name, url: &card.url }
     }
 }
 

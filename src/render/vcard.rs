@@ -1,6 +1,7 @@
-//! vCard 4.0 (RFC 6350): the contact as an address book takes it.
+//! vCard 4.0 (RFC 6350): the contact, or company, as an address book takes it.
 
 use crate::card::Card;
+use crate::contact::PartyKind;
 use crate::phone::E164;
 
 /// Lines are folded after so many octets (RFC 6350 §3.2), counted without the line break.
@@ -19,10 +20,19 @@ fn lines(card: &Card) -> Vec<String> {
     let mut lines = vec!["BEGIN:VCARD".to_owned(), "VERSION:4.0".to_owned()];
     lines.push(format!("UID;VALUE=uri:{}", uri(&card.url)));
     lines.push(format!("FN:{}", text(formatted_name(card))));
-    lines.push(structured_name(card));
-    lines.extend(
-        card.company.iter().filter_map(|company| company.name.as_deref()).map(|name| format!("ORG:{}", text(name))),
-    );
+    let company = card.company.as_ref().and_then(|company| company.name.as_deref());
+    let organization = match card.id.kind() {
+        PartyKind::Contact => {
+            lines.push(structured_name(card));
+            company
+        }
+        // Its formatted name should be the organization's (RFC 6350 §6.1.4), and it has no parts.
+        PartyKind::Company => {
+            lines.push("KIND:org".to_owned());
+            Some(card.name.as_str()).filter(|name| !name.is_empty())
+        }
+    };
+    lines.extend(organization.map(|name| format!("ORG:{}", text(name))));
     lines.extend(card.phones.iter().map(|phone| telephone(phone)));
     lines.extend(card.emails.iter().map(|email| format!("EMAIL:{}", text(email))));
     if !card.tags.is_empty() {

@@ -166,7 +166,7 @@ impl Generator {
         }
         let mut rng = self.rng(id);
         let name = format!("{} & {}", LAST_NAMES[rng.usize(..24)], LAST_NAMES[rng.usize(..24)]);
-        Some(Company { id, name, owner: office::MARCO, updated_at: EPOCH, fields: Vec::new() })
+        Some(Company { id, name, owner: office::MARCO, updated_at: EPOCH, fields: Vec::new(), leads: Vec::new() })
     }
 }
 

@@ -157,6 +157,8 @@ pub struct Company {
     pub updated_at: i64,
     /// Its filled custom fields.
     pub fields: Vec<Field>,
+    /// Its leads, deleted ones included.
+    pub leads: Vec<u64>,
 }
 
 /// The stage of a won lead, in every pipeline.

@@ -134,6 +134,10 @@ pub(super) fn lead(lead: &Lead, ask: &Ask) -> Value {
 }
 
 pub(super) fn company(company: &Company, ask: &Ask) -> Value {
+    let mut embedded = json!({"tags": []});
+    if ask.params.with("leads") {
+        embedded["leads"] = company.leads.iter().map(|id| reference(&ask.origin, "leads", *id)).collect();
+    }
     json!({
         "id": company.id,
         "name": company.name,
@@ -148,6 +152,6 @@ pub(super) fn company(company: &Company, ask: &Ask) -> Value {
         "custom_fields_values": fields(&company.fields),
         "account_id": ACCOUNT_ID,
         "_links": self_link(&ask.origin, "companies", company.id),
-        "_embedded": {"tags": []},
+        "_embedded": embedded,
     })
 }

@@ -201,7 +201,7 @@ async fn a_refresh_by_id_finds_edits_and_a_moved_number_is_searched_for() {
     assert_eq!((names(&anna), anna.freshness.status), (vec!["Anna Ivanova"], CacheStatus::Hit));
     assert_eq!((names(&clara), clara.freshness.status), (vec!["Clara"], CacheStatus::Hit));
     let questions: Vec<_> = world.asked()[2..].iter().map(|(_, question)| question.clone()).collect();
-    let both: BTreeSet<_> = [ContactId(7), ContactId(9)].into();
+    let both: BTreeSet<_> = [ContactId(7).into(), ContactId(9).into()].into();
     assert_eq!(questions, [Question::Refetch(both), Question::Find(phone(2), Class::Background)]);
 }
 
@@ -226,7 +226,7 @@ async fn batches_by_id_do_not_wait_behind_slow_searches() {
     sleep(7 * SECOND).await;
 
     let asked = world.asked();
-    let batch = asked.iter().find(|(_, question)| *question == Question::Refetch([ContactId(7)].into()));
+    let batch = asked.iter().find(|(_, question)| *question == Question::Refetch([ContactId(7).into()].into()));
     assert_eq!(batch.map(|(at, _)| *at - asked_at), Some(SECOND), "after a second of gathering");
     assert_eq!(get(&cache, phone(100)).await.unwrap().freshness.age, SECOND);
 }

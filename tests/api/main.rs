@@ -6,6 +6,7 @@ mod harness;
 mod cache_lifetimes;
 mod calibration;
 mod coalescing;
+mod companies;
 mod documents;
 mod faults;
 mod invalidation;

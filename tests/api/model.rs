@@ -109,8 +109,9 @@ impl History {
         let stale = served.freshness.status == CacheStatus::Stale;
         let oldest = Instant::now().checked_sub(STALE);
         for card in &served.cards {
-            let after = self.earliest(number, Some(card.id), asked, stale).max(oldest);
-            let told = self.versions.iter().find(|version| version.id == card.id && version.name == card.name);
+            let id = card.id.contact().unwrap();
+            let after = self.earliest(number, Some(id), asked, stale).max(oldest);
+            let told = self.versions.iter().find(|version| version.id == id && version.name == card.name);
             let version = told.ok_or_else(|| format!("{} never was", card.name))?;
             if !version.numbers.contains(&number) {
                 return Err(format!("{} never had {number:?}", card.name));

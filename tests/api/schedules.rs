@@ -1,7 +1,7 @@
 //! The table of flights under every schedule of threads: shuttle runs callers, an editor and late fills in thousands of orders.
 
 use callcard::cache::{Epoch, Place, Table};
-use callcard::contact::ContactId;
+use callcard::contact::{ContactId, PartyId};
 use callcard::phone::E164;
 use shuttle::sync::{Arc, Condvar, Mutex};
 use shuttle::thread;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::harness::world::phone;
 
-const CONTACT: ContactId = ContactId(7);
+const CONTACT: PartyId = PartyId::Contact(ContactId(7));
 
 /// What the cache keeps under its lock, reduced to one number: the table and the version stored.
 struct Shared {

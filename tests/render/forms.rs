@@ -40,6 +40,7 @@ fn json_has_the_members_of_the_contract_in_its_order() {
         "extension": null
       },
       "contact": {
+        "kind": "contact",
         "id": 7,
         "name": "Anna Ivanova",
         "first_name": "Anna",
@@ -171,7 +172,7 @@ fn the_default_text_is_cleaned_and_stands_for_every_missing_name() {
 
 #[test]
 fn flat_is_one_object_of_strings() {
-    assert_snapshot!(shown(Format::Flat, &found(anna())), @r##"{"found":"1","reason":"","phone":"+14155550123","extension":"","name":"Anna Ivanova","first_name":"Anna","last_name":"Ivanova","company":"Northwind Roofing","email":"anna@northwind-roofing.example","owner":"Olivia Owner","owner_id":"71","tags":"VIP, wholesale, net 30","url":"https://acme.kommo.com/contacts/detail/7","lead":"Warehouse roof, 2 400 m²","pipeline":"Sales","stage":"Negotiation","state":"open","price":"184000","lead_url":"https://acme.kommo.com/leads/detail/1","leads":"4","open_leads":"2","matches":"1","stale":"0","age_s":"12"}"##);
+    assert_snapshot!(shown(Format::Flat, &found(anna())), @r##"{"found":"1","reason":"","phone":"+14155550123","extension":"","kind":"contact","name":"Anna Ivanova","first_name":"Anna","last_name":"Ivanova","company":"Northwind Roofing","email":"anna@northwind-roofing.example","owner":"Olivia Owner","owner_id":"71","tags":"VIP, wholesale, net 30","url":"https://acme.kommo.com/contacts/detail/7","lead":"Warehouse roof, 2 400 m²","pipeline":"Sales","stage":"Negotiation","state":"open","price":"184000","lead_url":"https://acme.kommo.com/leads/detail/1","leads":"4","open_leads":"2","matches":"1","stale":"0","age_s":"12"}"##);
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn hash_encodes_for_asterisk_and_disarms_what_people_typed() {
     card.leads.truncate(1);
     card.tags.clear();
 
-    assert_snapshot!(shown(Format::Hash, &found(card)), @r##"found=1&reason=&phone=%2B14155550123&extension=&name=Ann%20%7BEVIL%7D%20%26%20S%C3%B6hne&first_name=Anna&last_name=Ivanova&company=Northwind%20Roofing&email=anna%40northwind-roofing.example&owner=Olivia%20Owner&owner_id=71&tags=&url=https%3A%2F%2Facme.kommo.com%2Fcontacts%2Fdetail%2F7&lead=Warehouse%20roof%2C%202%20400%20m%C2%B2&pipeline=Sales&stage=Negotiation&state=open&price=184000&lead_url=https%3A%2F%2Facme.kommo.com%2Fleads%2Fdetail%2F1&leads=1&open_leads=1&matches=1&stale=0&age_s=12"##);
+    assert_snapshot!(shown(Format::Hash, &found(card)), @r##"found=1&reason=&phone=%2B14155550123&extension=&kind=contact&name=Ann%20%7BEVIL%7D%20%26%20S%C3%B6hne&first_name=Anna&last_name=Ivanova&company=Northwind%20Roofing&email=anna%40northwind-roofing.example&owner=Olivia%20Owner&owner_id=71&tags=&url=https%3A%2F%2Facme.kommo.com%2Fcontacts%2Fdetail%2F7&lead=Warehouse%20roof%2C%202%20400%20m%C2%B2&pipeline=Sales&stage=Negotiation&state=open&price=184000&lead_url=https%3A%2F%2Facme.kommo.com%2Fleads%2Fdetail%2F1&leads=1&open_leads=1&matches=1&stale=0&age_s=12"##);
     let mut card = anna();
     card.emails = vec!["-x;@evil.example".to_owned()];
     assert!(shown(Format::Hash, &found(card)).contains("&email=&"), "a changed address is somebody else's");

@@ -37,7 +37,7 @@ pub(crate) fn number() -> Number {
 /// An ordinary contact with a few leads.
 pub(crate) fn anna() -> Card {
     Card {
-        id: ContactId(7),
+        id: ContactId(7).into(),
         name: "Anna Ivanova".to_owned(),
         first_name: Some("Anna".to_owned()),
         last_name: Some("Ivanova".to_owned()),
@@ -85,7 +85,7 @@ pub(crate) fn anna() -> Card {
 /// A contact with nothing but an id.
 pub(crate) fn bare(id: u64) -> Card {
     Card {
-        id: ContactId(id),
+        id: ContactId(id).into(),
         name: String::new(),
         first_name: None,
         last_name: None,

@@ -20,7 +20,7 @@ use super::CrmError;
 use super::response::Body;
 use super::rights::Glance;
 use super::subscriptions::Subscription;
-use crate::contact::{Account, Contact, Lead};
+use crate::contact::{Account, CompanyId, Contact, Lead};
 
 /// What a good answer is read into.
 pub(super) trait Answer: Sized {
@@ -169,6 +169,7 @@ macro_rules! listed {
 
 listed! {
     Contact: contacts of WireContact, by read;
+    Contact<CompanyId>: companies of WireContact, by read_company;
     Specimen: contacts of WireContact, by read_specimen;
     Lead: leads of WireLead, by read;
     Pipeline: pipelines of WirePipeline, by read;

@@ -127,8 +127,17 @@ struct Link {
 
 impl WireContact {
     pub(super) fn read(self) -> Reading<contact::Contact> {
+        self.read_as(ContactId)
+    }
+
+    /// A company's record has the same members.
+    pub(super) fn read_company(self) -> Reading<contact::Contact<CompanyId>> {
+        self.read_as(CompanyId)
+    }
+
+    fn read_as<Id>(self, of: impl FnOnce(u64) -> Id) -> Reading<contact::Contact<Id>> {
         Reading::of(self.id, self.is_deleted, |id| contact::Contact {
-            id: ContactId(id),
+            id: of(id),
             phones: self.values_of("PHONE"),
             emails: self.values_of("EMAIL"),
             name: self.name.unwrap_or_default(),

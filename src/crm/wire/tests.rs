@@ -159,11 +159,11 @@ fn pipelines_users_and_companies_are_read() {
 #[test]
 fn deep_nesting_is_skipped_without_recursion() {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    assert!(Contact::page(deep(1_000_000).as_bytes()).is_ok_and(|list| list.tail == Tail::Unsaid));
+    assert!(<Contact>::page(deep(1_000_000).as_bytes()).is_ok_and(|list| list.tail == Tail::Unsaid));
     let unknown = format!(r#"{{"x":{},"_embedded":{{"contacts":[{{"id":7}}]}}}}"#, deep(1_000_000));
-    assert_eq!(Contact::page(unknown.as_bytes()).unwrap().records.len(), 1);
+    assert_eq!(<Contact>::page(unknown.as_bytes()).unwrap().records.len(), 1);
     let objects = format!(r#"{{"_embedded":{}1{}}}"#, r#"{"contacts":"#.repeat(200_000), "}".repeat(200_000));
-    assert_eq!(Contact::page(objects.as_bytes()).unwrap_err(), WITHOUT_ID);
+    assert_eq!(<Contact>::page(objects.as_bytes()).unwrap_err(), WITHOUT_ID);
 }
 
 /// Any JSON, with names and values that the reader knows among the others.

@@ -76,9 +76,11 @@ struct Phone {
     extension: Option<String>,
 }
 
-/// A person in the CRM.
+/// A person in the CRM; or a company, where these are looked at and no person has the number.
 #[derive(ToSchema)]
 struct Contact {
+    kind: PartyKind,
+    /// Unique among its kind.
     id: u64,
     name: String,
     #[schema(required)]
@@ -102,6 +104,13 @@ struct Contact {
     updated_at: Option<String>,
     #[schema(required, format = DateTime)]
     next_task_at: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+enum PartyKind {
+    Contact,
+    Company,
 }
 
 /// Something with an id; the name is null when the CRM would not tell it.
@@ -165,7 +174,7 @@ enum MatchKind {
     Equivalent,
 }
 
-/// Another contact with the same number.
+/// Another one of the same kind with the same number.
 #[derive(ToSchema)]
 struct Other {
     id: u64,

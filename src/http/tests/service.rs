@@ -30,6 +30,7 @@ pub(super) fn lookups(metrics: &Arc<Metrics>) -> LookupService {
         region: region(),
         leads: Leads::Ids,
         search: SearchMode::Digits,
+        companies: false,
         soft_deadline: Duration::from_millis(300),
         deadline: Duration::from_millis(1500),
     };

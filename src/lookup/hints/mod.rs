@@ -175,10 +175,15 @@ impl Mind {
             (Subject::Contact(id), Change::Changed) => (self.cache.contact_changed(id, phones), 0),
             (Subject::Contact(id), Change::Deleted) => (0, self.cache.invalidate_contact(id, Reach::Remove)),
             (Subject::Lead(id), _) => (self.cache.shown_changed(Shown::Lead(id)), 0),
-            (Subject::Company(id), _) => {
+            (Subject::Company(id), change) => {
                 self.names.forget_company(id);
                 let shown = self.cache.shown_changed(Shown::Company(id));
-                (shown + self.cache.phones_changed(phones), 0)
+                let own = |reach| self.cache.invalidate_company(id, reach);
+                let (expired, removed) = match change {
+                    Change::Changed => (own(Reach::Expire), 0),
+                    Change::Deleted => (0, own(Reach::Remove)),
+                };
+                (shown + expired + self.cache.phones_changed(phones), removed)
             }
         };
         match (removed, expired) {

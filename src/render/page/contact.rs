@@ -11,6 +11,7 @@ use super::color::Ground;
 use super::lead::Leads;
 use super::{Footer, STYLE};
 use crate::card::{Card, TagView};
+use crate::contact::PartyKind;
 use crate::lookup::{Found, Freshness};
 use crate::matching::MatchKind;
 use crate::phone::{E164, Number};
@@ -34,6 +35,7 @@ struct Page<'a> {
     caller: Caller,
     name: Name<'a>,
     company: Option<&'a str>,
+    is_company: bool,
     tags: Tags<'a>,
     stale: Option<String>,
     is_equivalent: bool,
@@ -59,6 +61,7 @@ pub(super) fn page(found: &Found, freshness: &Freshness, options: &Options) -> S
         caller,
         name: Name { text: name, is_long: name.chars().count() > LONG_NAME },
         company,
+        is_company: card.id.kind() == PartyKind::Company,
         tags: Tags::from(&card.tags[..]),
         stale: freshness.is_stale().then(|| stale(freshness)),
         is_equivalent: found.kind == MatchKind::Equivalent,
@@ -84,6 +87,7 @@ fn heading(card: &Card) -> (&str, Option<&str>) {
         card.company.as_ref().and_then(|company| company.name.as_deref()).filter(|name| !name.trim().is_empty());
     match (card.name.trim(), company) {
         ("", Some(company)) => (company, None),
+        ("", None) if card.id.kind() == PartyKind::Company => ("Company without a name", None),
         ("", None) => ("Contact without a name", None),
         (name, company) => (name, company),
     }

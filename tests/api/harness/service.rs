@@ -75,6 +75,7 @@ impl Options {
                 region: region(),
                 leads: Leads::Full,
                 search: SearchMode::Auto,
+                companies: false,
                 soft_deadline: Duration::from_millis(300),
                 deadline: Duration::from_millis(1_500),
             },

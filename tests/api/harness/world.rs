@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use callcard::cache::{Ask, Cache, FillError, Patience, Search, Served, Settings, Source, Unserved};
 use callcard::card::Card;
-use callcard::contact::ContactId;
+use callcard::contact::{ContactId, PartyId};
 use callcard::metrics::Metrics;
 use callcard::outcome::Class;
 use callcard::phone::{E164, Number};
@@ -30,7 +30,7 @@ pub(crate) enum Way {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Question {
     Find(E164, Class),
-    Refetch(BTreeSet<ContactId>),
+    Refetch(BTreeSet<PartyId>),
 }
 
 #[derive(Debug)]
@@ -114,16 +114,18 @@ impl Source for World {
         Box::pin(self.answer(question, move |contacts| contacts.values().filter(owns).cloned().collect()))
     }
 
-    fn refetch(&self, ids: Vec<ContactId>, _: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>> {
+    fn refetch(&self, ids: Vec<PartyId>, _: Patience) -> BoxFuture<'_, Result<Vec<Card>, FillError>> {
         let question = Question::Refetch(ids.iter().copied().collect());
-        Box::pin(self.answer(question, move |all| ids.iter().filter_map(|id| all.get(id).cloned()).collect()))
+        Box::pin(
+            self.answer(question, move |all| ids.iter().filter_map(|id| all.get(&id.contact()?).cloned()).collect()),
+        )
     }
 }
 
 /// A card with a name, numbers and a version, and nothing else.
 pub(crate) fn card(id: u64, name: &str, numbers: &[E164], version: i64) -> Card {
     Card {
-        id: ContactId(id),
+        id: ContactId(id).into(),
         name: name.to_owned(),
         first_name: None,
         last_name: None,
