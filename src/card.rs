@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::contact::{CompanyId, LeadId, PartyId, StageId, UnixSeconds, UserId};
+use crate::contact::{CompanyId, Element, GroupId, LeadId, PartyId, StageId, UnixSeconds, UserId};
 use crate::phone::Number;
 
 /// One contact, or company, with its leads, ready to be shown. Personal data: the `Debug` form shows the id only.
@@ -42,8 +42,10 @@ pub struct Card {
     pub next_task_at: Option<Timestamp>,
     /// Its leads: open ones first, latest first.
     pub leads: Vec<LeadView>,
-    /// The leads' details could not be had: each has its id and url only.
-    pub leads_partial: bool,
+    /// Linked elements of the account's lists, for those who ask.
+    pub elements: Vec<Element>,
+    /// What could not be had.
+    pub partial: Partial,
     /// Every readable number of the contact: what ownership is decided on.
     pub numbers: Vec<Number>,
 }
@@ -52,6 +54,47 @@ impl fmt::Debug for Card {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Card").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// The parts of a card that could not be had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Partial {
+    /// The leads' details: each has its id and url only.
+    pub leads: bool,
+    /// They were refused to the token's user, so that they will not come soon.
+    pub leads_refused: bool,
+    /// The owner's name.
+    pub owner: bool,
+    /// The company's name.
+    pub company: bool,
+}
+
+impl Partial {
+    /// The parts, in the order in which they are told.
+    pub fn parts(self) -> impl Iterator<Item = Part> {
+        let all = [(self.leads, Part::Leads), (self.owner, Part::Owner), (self.company, Part::Company)];
+        all.into_iter().filter_map(|(lacks, part)| lacks.then_some(part))
+    }
+
+    /// Whether it is worth asking for the leads again soon.
+    #[must_use]
+    pub const fn may_come_soon(self) -> bool {
+        self.leads && !self.leads_refused
+    }
+}
+
+/// A part of an answer that could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The details of the leads.
+    Leads,
+    /// The owner's name.
+    Owner,
+    /// The company's name.
+    Company,
+    /// The names of list elements.
+    CatalogElements,
 }
 
 /// The company of a contact. The name is absent when the CRM would not tell it.
@@ -69,6 +112,17 @@ pub struct Owner {
     /// The user's id.
     pub id: UserId,
     /// The user's name.
+    pub name: Option<Arc<str>>,
+    /// The group the user is in.
+    pub group: Option<Group>,
+}
+
+/// A group of users. The name is absent when the CRM would not tell it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Group {
+    /// Its id.
+    pub id: GroupId,
+    /// Its name.
     pub name: Option<Arc<str>>,
 }
 
@@ -134,6 +188,9 @@ pub struct LeadView {
     pub url: String,
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
+    /// Linked elements of the account's lists, for those who ask.
+    #[serde(skip)]
+    pub elements: Vec<Element>,
 }
 
 /// Reads the CRM's seconds; a value out of range is no time at all.

@@ -46,6 +46,19 @@ id! {
     StageId
 }
 
+id! {
+    /// A group of the CRM's users: a department. Zero is one too, the first.
+    GroupId
+}
+id! {
+    /// The id of one of the account's lists: products and the like.
+    CatalogId
+}
+id! {
+    /// An element's id in its list.
+    ElementId
+}
+
 impl StageId {
     /// The stage every pipeline ends in when the deal is won.
     pub const WON: Self = Self(142);
@@ -150,6 +163,8 @@ pub struct Contact<Id = ContactId> {
     pub last_name: String,
     /// The user responsible for the contact.
     pub owner: Option<UserId>,
+    /// The group of that user.
+    pub group: Option<GroupId>,
     /// When it was made.
     pub created_at: Option<UnixSeconds>,
     /// When it was last changed: newer records replace older ones by this.
@@ -166,6 +181,8 @@ pub struct Contact<Id = ContactId> {
     pub company: Option<CompanyId>,
     /// Linked leads: the CRM's answer holds only their ids.
     pub leads: Vec<LeadId>,
+    /// Linked elements of the account's lists.
+    pub elements: Vec<Element>,
     /// In the recycle bin: never a match.
     pub is_deleted: bool,
 }
@@ -179,6 +196,7 @@ impl<Id> Contact<Id> {
             first_name: self.first_name,
             last_name: self.last_name,
             owner: self.owner,
+            group: self.group,
             created_at: self.created_at,
             updated_at: self.updated_at,
             next_task_at: self.next_task_at,
@@ -187,6 +205,7 @@ impl<Id> Contact<Id> {
             tags: self.tags,
             company: self.company,
             leads: self.leads,
+            elements: self.elements,
             is_deleted: self.is_deleted,
         }
     }
@@ -207,6 +226,19 @@ pub struct Tag {
     pub color: Option<String>,
 }
 
+/// An element of one of the account's lists, linked to a contact, a company or a lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// Its id.
+    pub id: ElementId,
+    /// The list it is in.
+    pub catalog: Option<CatalogId>,
+    /// How many; not always a whole number.
+    pub quantity: Option<serde_json::Number>,
+    /// The field that has its price.
+    pub price_field: Option<u64>,
+}
+
 /// A deal linked to a contact.
 #[derive(Clone, PartialEq)]
 pub struct Lead {
@@ -222,6 +254,8 @@ pub struct Lead {
     pub stage: Option<StageId>,
     /// When it was last changed.
     pub updated_at: Option<UnixSeconds>,
+    /// Linked elements of the account's lists.
+    pub elements: Vec<Element>,
     /// In the recycle bin: not shown.
     pub is_deleted: bool,
 }

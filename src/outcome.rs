@@ -88,6 +88,8 @@ labels! {
         Users => "users",
         /// `GET /companies`.
         Companies => "companies",
+        /// `GET /catalogs/{id}/elements`.
+        Catalogs => "catalogs",
         /// `GET /events`.
         Events => "events",
         /// `/webhooks`.

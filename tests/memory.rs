@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callcard::cache::{Ask, Cache, FillError, Patience, Search, Settings, Source};
-use callcard::card::Card;
+use callcard::card::{Card, Partial};
 use callcard::contact::{ContactId, PartyId};
 use callcard::metrics::Metrics;
 use callcard::outcome::CacheStatus;
@@ -62,7 +62,8 @@ fn card(n: u64, phone: E164) -> Card {
         updated_at: None,
         next_task_at: None,
         leads: Vec::new(),
-        leads_partial: false,
+        elements: Vec::new(),
+        partial: Partial::default(),
         numbers: vec![Number { e164: phone, extension: None }],
     }
 }

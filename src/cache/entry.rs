@@ -114,7 +114,7 @@ impl Entry {
             refresh_at: now,
             started,
         };
-        entry.live(cards.iter().any(|card| card.leads_partial), lifetimes, now);
+        entry.live(cards.iter().any(|card| card.partial.may_come_soon()), lifetimes, now);
         entry
     }
 
@@ -122,7 +122,7 @@ impl Entry {
     pub(super) fn confirmed(&self, cards: &[&Arc<Card>], started: Epoch, lifetimes: &Lifetimes, now: Instant) -> Self {
         let outcome = Outcome::Known(cards.iter().map(|card| card.id).collect());
         let mut entry = Self { outcome, fetched_at: now, recheck_at: now, failures: 0, started, ..self.clone() };
-        entry.live(cards.iter().any(|card| card.leads_partial), lifetimes, now);
+        entry.live(cards.iter().any(|card| card.partial.may_come_soon()), lifetimes, now);
         entry
     }
 

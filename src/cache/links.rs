@@ -83,7 +83,7 @@ mod tests {
     use super::super::epoch::Epoch;
     use super::super::store::Store;
     use super::*;
-    use crate::card::{Company, LeadView};
+    use crate::card::{Company, LeadView, Partial};
     use crate::metrics::Metrics;
 
     fn card(id: u64, leads: &[u64], company: Option<u64>) -> Arc<Card> {
@@ -96,6 +96,7 @@ mod tests {
             state: None,
             url: String::new(),
             updated_at: None,
+            elements: Vec::new(),
         };
         Arc::new(Card {
             id: ContactId(id).into(),
@@ -112,7 +113,8 @@ mod tests {
             updated_at: None,
             next_task_at: None,
             leads: leads.iter().map(lead).collect(),
-            leads_partial: false,
+            elements: Vec::new(),
+            partial: Partial::default(),
             numbers: Vec::new(),
         })
     }

@@ -18,8 +18,8 @@ use prometheus::IntCounter;
 use super::entry::{Entry, Lifetimes, Outcome};
 use super::epoch::Epoch;
 use super::links::{Links, PAIR_BYTES};
-use crate::card::Card;
-use crate::contact::PartyId;
+use crate::card::{Card, LeadView};
+use crate::contact::{Element, PartyId};
 use crate::metrics::Metrics;
 use crate::outcome::{EntryKind, EvictionCause};
 use crate::phone::E164;
@@ -178,7 +178,9 @@ fn card_bytes(card: &Card) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
     let texts = |all: &[String]| all.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
     let tags: usize = card.tags.iter().map(|tag| tag.name.capacity() + text(&tag.color) + size_of_val(tag)).sum();
-    let leads: usize = card.leads.iter().map(|lead| text(&lead.name) + lead.url.capacity() + size_of_val(lead)).sum();
+    let linked = |elements: &[Element]| size_of_val(elements);
+    let lead = |lead: &LeadView| text(&lead.name) + lead.url.capacity() + size_of_val(lead) + linked(&lead.elements);
+    let leads: usize = card.leads.iter().map(lead).sum();
     size_of::<PartyId>()
         + size_of::<Card>()
         + card.name.capacity()
@@ -189,6 +191,7 @@ fn card_bytes(card: &Card) -> usize {
         + texts(&card.emails)
         + tags
         + leads
+        + linked(&card.elements)
         + size_of_val(card.numbers.as_slice())
         + (card.leads.len() + usize::from(card.company.is_some())) * PAIR_BYTES
 }

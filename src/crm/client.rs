@@ -18,9 +18,9 @@ use super::query::{self, SearchText};
 use super::response::classify;
 use super::rights::{Glance, Right};
 use super::subscriptions::Subscription;
-use super::wire::{Answer, Listing, Named, Pipeline, Record, Specimen, Tail};
+use super::wire::{Answer, Groups, Listing, Named, Pipeline, Record, Specimen, Tail, User};
 use super::{CrmError, CrmRequest, TokenSource, Transport};
-use crate::contact::{Account, CompanyId, Contact, ContactId, Lead, LeadId, PartyId};
+use crate::contact::{Account, CatalogId, CompanyId, Contact, ContactId, ElementId, Lead, LeadId, PartyId};
 use crate::metrics::Metrics;
 use crate::outcome::{Class, Endpoint, UpstreamOutcome};
 
@@ -239,8 +239,23 @@ impl CrmClient {
     }
 
     /// All users.
-    pub(super) async fn users(&self, ask: Ask) -> Result<Vec<Named>, CrmError> {
+    pub(super) async fn users(&self, ask: Ask) -> Result<Vec<User>, CrmError> {
         self.pages(Endpoint::Users, query::users(), USER_PAGES, ask).await?.whole()
+    }
+
+    /// The groups of users.
+    pub(super) async fn groups(&self, ask: Ask) -> Result<Groups, CrmError> {
+        self.call(Endpoint::Account, query::GROUPS, ask).await
+    }
+
+    /// The names of these elements of one list.
+    pub(super) async fn elements(
+        &self,
+        catalog: CatalogId,
+        ids: &[ElementId],
+        ask: Ask,
+    ) -> Result<Vec<Named>, CrmError> {
+        self.batches(Endpoint::Catalogs, query::elements_by_id(catalog.0, ids.iter().map(|id| id.0)), ask).await
     }
 
     /// The names of these companies.

@@ -9,8 +9,8 @@
 //! - `response`: which answers are answers, and what the others mean ([`CrmError`]).
 //! - `wire`: the CRM's JSON, read with suspicion.
 //!
-//! Beside it: [`dictionary`] keeps the names behind ids (stages, owners, companies), [`WebLinks`] points into the CRM's web pages, [`webhook`] reads what
-//! the CRM tells by itself, and [`Hooks`] subscribes to that.
+//! Beside it: [`dictionary`] keeps the names behind ids (stages, owners, companies), [`WebLinks`] points into the CRM's web pages,
+//! [`Permission`] remembers what the token's user may not, [`webhook`] reads what the CRM tells by itself, and [`Hooks`] subscribes to that.
 //!
 //! It knows nothing of caching cards or of which contact owns a number.
 
@@ -21,6 +21,7 @@ mod error;
 pub mod gate;
 pub mod http;
 mod links;
+mod permission;
 mod query;
 mod response;
 mod rights;
@@ -36,6 +37,7 @@ pub use client::{Ask, CrmClient, Page, Settings};
 pub use error::CrmError;
 pub use gate::{Gate, Pass};
 pub use links::WebLinks;
+pub use permission::Permission;
 pub use query::{SearchText, TooShort};
 pub use rights::Right;
 pub use subscriptions::{Done, EVENTS, HookAddress, HookState, HookWatch, Hooks, Installed};

@@ -46,8 +46,13 @@ impl fmt::Debug for SearchText {
     }
 }
 
+/// What contacts and companies bring along. List elements cost no call of their own this way, so they are simply always there.
+const LINKED: &str = "leads,catalog_elements";
+
 /// `GET /account`.
 pub(super) const ACCOUNT: &str = "/api/v4/account";
+/// The account with the groups of its users.
+pub(super) const GROUPS: &str = "/api/v4/account?with=users_groups";
 /// `GET /leads/pipelines`: not paged.
 pub(super) const PIPELINES: &str = "/api/v4/leads/pipelines";
 
@@ -57,13 +62,13 @@ pub(super) const WEBHOOKS: &str = "/api/v4/webhooks";
 /// Contacts in which the text occurs, with the ids of their leads.
 pub(super) fn contacts_with(text: &SearchText) -> String {
     let text: String = form_urlencoded::byte_serialize(text.as_str().as_bytes()).collect();
-    format!("/api/v4/contacts?query={text}&with=leads&limit={LIMIT}")
+    format!("/api/v4/contacts?query={text}&with={LINKED}&limit={LIMIT}")
 }
 
 /// Companies in which the text occurs, with the ids of their leads.
 pub(super) fn companies_with(text: &SearchText) -> String {
     let text: String = form_urlencoded::byte_serialize(text.as_str().as_bytes()).collect();
-    format!("/api/v4/companies?query={text}&with=leads&limit={LIMIT}")
+    format!("/api/v4/companies?query={text}&with={LINKED}&limit={LIMIT}")
 }
 
 /// A page of all contacts, the oldest first: their order does not change when one is edited.
@@ -78,22 +83,27 @@ pub(super) fn users() -> String {
 
 /// One path for each batch of contacts.
 pub(super) fn contacts_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
-    by_id(&format!("/api/v4/contacts?with=leads&limit={LIMIT}"), ids)
+    by_id(&format!("/api/v4/contacts?with={LINKED}&limit={LIMIT}"), ids)
 }
 
 /// One path for each batch of leads.
 pub(super) fn leads_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
-    by_id(&format!("/api/v4/leads?limit={LIMIT}"), ids)
+    by_id(&format!("/api/v4/leads?with=catalog_elements&limit={LIMIT}"), ids)
 }
 
 /// One path for each batch of companies, with the ids of their leads.
 pub(super) fn whole_companies_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
-    by_id(&format!("/api/v4/companies?with=leads&limit={LIMIT}"), ids)
+    by_id(&format!("/api/v4/companies?with={LINKED}&limit={LIMIT}"), ids)
 }
 
 /// One path for each batch of companies of which only the names matter.
 pub(super) fn companies_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
     by_id(&format!("/api/v4/companies?limit={LIMIT}"), ids)
+}
+
+/// One path for each batch of elements of one list.
+pub(super) fn elements_by_id(catalog: u64, ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    by_id(&format!("/api/v4/catalogs/{catalog}/elements?limit={LIMIT}"), ids)
 }
 
 /// A further page of a list.
@@ -140,7 +150,7 @@ mod tests {
         let text = SearchText::new("+1 415&limit=1#555/0123?é").unwrap();
         assert_eq!(
             contacts_with(&text),
-            "/api/v4/contacts?query=%2B1+415%26limit%3D1%23555%2F0123%3F%C3%A9&with=leads&limit=250"
+            "/api/v4/contacts?query=%2B1+415%26limit%3D1%23555%2F0123%3F%C3%A9&with=leads,catalog_elements&limit=250"
         );
     }
 
@@ -149,7 +159,7 @@ mod tests {
         let sizes = |paths: &[String]| paths.iter().map(|p| p.matches("filter[id][]=").count()).collect::<Vec<_>>();
         assert_eq!(sizes(&contacts_by_id(20_000_000..20_000_600)), [250, 250, 100]);
         let paths = contacts_by_id(std::iter::repeat_n(u64::MAX, 600));
-        assert_eq!(sizes(&paths), [231, 231, 138]);
+        assert_eq!(sizes(&paths), [230, 230, 140]);
         assert!(paths.iter().all(|p| p.len() + "GET  HTTP/1.1\r\n".len() < 8_000));
         assert!(paths.iter().all(|p| p.contains("limit=250")));
     }

@@ -44,6 +44,7 @@ const KNOWN: &[Known] = &[
     known("deadline_ms", "deadline_ms", 16),
     known("max_age", "max_age", 16),
     known("refresh", "refresh", 8),
+    known("include", "include", 64),
     known("format", "format", 16),
     known("profile", "profile", 16),
     known("notfound", "notfound", 8),

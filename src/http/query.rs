@@ -20,7 +20,7 @@ pub(super) struct LookupQuery {
     pub(super) phone: String,
     /// How to read it without a country code; the deployment's region if absent.
     pub(super) region: Option<Region>,
-    /// Deadline and age that the caller accepts.
+    /// Deadline and age that the caller accepts, and what more it wants to see.
     pub(super) wants: Wants,
     /// "Not found" is a 200.
     pub(super) not_found_ok: bool,
@@ -53,7 +53,7 @@ impl LookupQuery {
 
     /// The same question, asked by a browser that loads ahead of its user: nobody has pressed the button yet, so what is at hand will do.
     pub(super) fn without_refresh(mut self) -> Self {
-        self.wants = Wants { deadline: self.wants.deadline, ..Wants::default() };
+        self.wants = Wants { max_age: None, patient: false, ..self.wants };
         self
     }
 
@@ -62,11 +62,13 @@ impl LookupQuery {
         let max_age = params.read("max_age", "must be a whole number of seconds", whole).map(Duration::from_secs);
         let refresh = params.read("refresh", "must be 0 or 1", switch).unwrap_or(false);
         let max_age = if refresh { Some(max_age.map_or(REFRESHED, |age| age.max(REFRESHED))) } else { max_age };
+        let elements = params.read("include", "must be catalog_elements", includes_elements).unwrap_or(false);
+        let deadline = deadline.map(Duration::from_millis);
         let profile = profile(params).unwrap_or(Profile::DEFAULT);
         Self {
             phone: params.get("phone").unwrap_or_default().to_owned(),
             region: params.read("region", "must be an ISO 3166 code of two letters", region),
-            wants: Wants { deadline: deadline.map(Duration::from_millis), max_age, patient: refresh },
+            wants: Wants { deadline, max_age, patient: refresh, elements },
             not_found_ok: params.read("notfound", "must be 200 or 404", not_found).unwrap_or(profile.not_found_ok),
             max: params.read("max", "must be a number from 1 to 255", line_length).unwrap_or(profile.max),
             ascii: params.read("ascii", "must be 0 or 1", switch).unwrap_or(profile.ascii),
@@ -86,6 +88,11 @@ const PROFILES: &str = "must be one of asterisk, freepbx, cidlookup, kamailio, 3
 fn whole(text: &str) -> Option<u64> {
     let number = text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
     number.filter(|number| *number <= i32::MAX.unsigned_abs().into())
+}
+
+/// A list of parts, separated by commas; there is one so far.
+fn includes_elements(text: &str) -> Option<bool> {
+    text.split(',').all(|part| part.trim() == "catalog_elements").then_some(true)
 }
 
 fn region(text: &str) -> Option<Region> {
@@ -158,6 +165,15 @@ mod tests {
         let (ahead, _) = read("phone=1&refresh=1&max_age=0&deadline_ms=9");
         let wants = ahead.without_refresh().wants;
         assert_eq!(wants, Wants { deadline: Some(Duration::from_millis(9)), ..Wants::default() });
+    }
+
+    #[test]
+    fn what_can_be_included_is_a_closed_list() {
+        assert!(!read("phone=1").0.wants.elements && !read("phone=1&include=").0.wants.elements);
+        assert!(read("phone=1&include=catalog_elements").0.wants.elements);
+        for query in ["phone=1&include=notes", "phone=1&include=catalog_elements,notes", "phone=1&include=,"] {
+            assert_eq!(read(query).1, ["include must be catalog_elements"], "{query}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cache::Freshness;
 use crate::card::Card;
+use crate::crm::dictionary::{ElementNames, Names};
 use crate::matching::MatchKind;
 use crate::outcome::AnswerKind;
 use crate::phone::{Extension, Number};
@@ -65,6 +66,8 @@ pub struct Found {
     pub others: Vec<Arc<Card>>,
     /// How the shown contact's number equals the one asked about.
     pub kind: MatchKind,
+    /// The names of the shown contact's list elements, if the caller wants to see these.
+    pub elements: Option<Names<ElementNames>>,
 }
 
 /// The question could not be answered. Each variant is one status code above.

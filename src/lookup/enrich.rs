@@ -6,10 +6,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Upstream;
-use crate::card::{Card, Company, LeadState, LeadView, Owner, TagView, timestamp};
-use crate::contact::{Contact, Lead, LeadId, PartyId, Tag};
-use crate::crm::Ask;
-use crate::crm::dictionary::{CompanyNames, Names, Owners, Pipelines};
+use crate::card::{Card, Company, Group, LeadState, LeadView, Owner, Partial, TagView, timestamp};
+use crate::contact::{Contact, GroupId, Lead, LeadId, PartyId, Tag, UserId};
+use crate::crm::dictionary::{CompanyNames, Groups, Names, Owners, Pipelines};
+use crate::crm::{Ask, CrmError, Permission};
 use crate::phone::{self, Number, Region};
 
 /// Leads whose details are fetched for one fill at most, newest first; the others keep id and url.
@@ -33,6 +33,13 @@ struct Details {
     by_id: HashMap<LeadId, Lead>,
     asked: HashSet<LeadId>,
     complete: bool,
+    refused: bool,
+}
+
+impl Details {
+    fn refused() -> Self {
+        Self { refused: true, ..Self::default() }
+    }
 }
 
 /// The names behind ids, as far as they are known.
@@ -40,6 +47,7 @@ struct Details {
 struct KnownNames {
     pipelines: Names<Pipelines>,
     owners: Names<Owners>,
+    groups: Names<Groups>,
     companies: Names<CompanyNames>,
 }
 
@@ -47,14 +55,22 @@ struct KnownNames {
 #[derive(Debug)]
 pub(super) struct Enricher {
     pub(super) crm: Upstream,
-    pub(super) leads: Leads,
-    pub(super) region: Region,
+    leads: Leads,
+    leads_right: Permission,
+    region: Region,
 }
 
 impl Enricher {
-    /// Cards with what the contacts' own answer holds: no names behind ids, no details of leads.
+    pub(super) fn new(crm: Upstream, leads: Leads, region: Region) -> Self {
+        Self { crm, leads, leads_right: Permission::new("leads", "they are shown by their ids"), region }
+    }
+
+    /// Cards with what is at hand: the contacts' own answer and the names known already, no details of leads.
     pub(super) fn at_once(&self, owners: &[Verified]) -> Vec<Card> {
-        let (details, names) = (Details::default(), KnownNames::default());
+        let companies = wanted(owners, |contact| contact.company);
+        let (users, groups, companies) = self.crm.names.held(&companies);
+        let names = KnownNames { pipelines: Names::default(), owners: users, groups, companies };
+        let details = Details::default();
         owners.iter().map(|owner| self.card(owner, &details, &names)).collect()
     }
 
@@ -62,13 +78,21 @@ impl Enricher {
     pub(super) async fn in_full(&self, owners: &[Verified], ask: Ask) -> Vec<Card> {
         let users = wanted(owners, |contact| contact.owner);
         let companies = wanted(owners, |contact| contact.company);
-        let ((details, pipelines), owners_known, companies) = tokio::join!(
+        let ((details, pipelines), (owners_known, groups), companies) = tokio::join!(
             self.details(owners, ask),
-            self.crm.names.owners(&users, ask),
+            self.users(&users, ask),
             self.crm.names.company_names(&companies, ask),
         );
-        let names = KnownNames { pipelines, owners: owners_known, companies };
+        let names = KnownNames { pipelines, owners: owners_known, groups, companies };
         owners.iter().map(|owner| self.card(owner, &details, &names)).collect()
+    }
+
+    /// The users and their groups. Groups are for users: nobody's group is asked for.
+    async fn users(&self, users: &[UserId], ask: Ask) -> (Names<Owners>, Names<Groups>) {
+        if users.is_empty() {
+            return <_>::default();
+        }
+        tokio::join!(self.crm.names.owners(users, ask), self.crm.names.groups(ask))
     }
 
     /// The leads of all owners, newest first, and the names of their stages.
@@ -77,21 +101,37 @@ impl Enricher {
         if self.leads == Leads::Ids || asked.is_empty() {
             return <_>::default();
         }
+        if self.leads_right.is_refused() {
+            return (Details::refused(), Names::default());
+        }
         asked.sort_unstable_by_key(|id| Reverse(*id));
         asked.dedup();
         let complete = asked.len() <= MOST_LEADS;
         asked.truncate(MOST_LEADS);
-        let Ok(leads) = self.crm.client.leads(&asked, ask).await else {
-            return <_>::default(); // Counted by the client; the card says that they are missing.
+        let answer = self.crm.client.leads(&asked, ask).await;
+        self.leads_right.learn(&answer);
+        let leads = match answer {
+            Ok(leads) => leads,
+            Err(CrmError::Forbidden) => return (Details::refused(), Names::default()),
+            // Counted by the client; the card says that they are missing.
+            Err(_) => return <_>::default(),
         };
         let stages: Vec<_> = leads.iter().filter_map(|lead| lead.pipeline.zip(lead.stage)).collect();
         let by_id = leads.into_iter().map(|lead| (lead.id, lead)).collect();
-        let details = Details { by_id, asked: asked.into_iter().collect(), complete };
+        let details = Details { by_id, asked: asked.into_iter().collect(), complete, refused: false };
         (details, self.crm.names.pipelines(&stages, ask).await)
     }
 
     fn card(&self, (contact, numbers): &Verified, details: &Details, names: &KnownNames) -> Card {
         let leads = self.lead_views(contact, details, names);
+        let company = contact.company.map(|id| Company { id, name: names.companies.known.get(&id).cloned() });
+        let owner = contact.owner.map(|id| owner(id, contact, names));
+        let partial = Partial {
+            leads: !details.complete && !contact.leads.is_empty(),
+            leads_refused: details.refused,
+            owner: names.owners.degraded && owner.as_ref().is_some_and(|owner| owner.name.is_none()),
+            company: names.companies.degraded && company.as_ref().is_some_and(|company| company.name.is_none()),
+        };
         Card {
             id: contact.id,
             name: display_name(contact),
@@ -100,13 +140,14 @@ impl Enricher {
             url: self.crm.links.party(contact.id),
             phones: shown_phones(contact, self.region),
             emails: contact.emails.clone(),
-            company: contact.company.map(|id| Company { id, name: names.companies.known.company(id) }),
-            owner: contact.owner.map(|id| Owner { id, name: names.owners.known.owner(id) }),
+            company,
+            owner,
             tags: contact.tags.iter().map(tag_view).collect(),
             created_at: contact.created_at.and_then(timestamp),
             updated_at: contact.updated_at.and_then(timestamp),
             next_task_at: contact.next_task_at.and_then(timestamp),
-            leads_partial: !details.complete && !contact.leads.is_empty(),
+            elements: contact.elements.clone(),
+            partial,
             leads,
             numbers: numbers.clone(),
         }
@@ -141,13 +182,24 @@ impl Enricher {
                 .and_then(|(pipeline, stage)| names.pipelines.known.stage(pipeline, stage)),
             state: lead.stage.map(LeadState::of),
             updated_at: lead.updated_at.and_then(timestamp),
+            elements: lead.elements.clone(),
             ..self.bare_lead(lead.id)
         }
     }
 
     fn bare_lead(&self, id: LeadId) -> LeadView {
         let url = self.crm.links.lead(id);
-        LeadView { id, name: None, price: None, pipeline: None, stage: None, state: None, url, updated_at: None }
+        LeadView {
+            id,
+            name: None,
+            price: None,
+            pipeline: None,
+            stage: None,
+            state: None,
+            url,
+            updated_at: None,
+            elements: Vec::new(),
+        }
     }
 }
 
@@ -155,6 +207,15 @@ impl Enricher {
 fn wanted<T: Ord>(owners: &[Verified], id: impl Fn(&Contact<PartyId>) -> Option<T>) -> Vec<T> {
     let ids: BTreeSet<T> = owners.iter().filter_map(|(contact, _)| id(contact)).collect();
     ids.into_iter().collect()
+}
+
+/// The user responsible, and the user's group: as the list of users says, or where that is not to be had, as the contact does.
+fn owner(id: UserId, contact: &Contact<PartyId>, names: &KnownNames) -> Owner {
+    let group = names.owners.known.group(id).or(contact.group);
+    let group = group.map(|id| Group { id, name: names.groups.known.group(id) });
+    // The CRM writes 0 both for the first group and for none.
+    let group = group.filter(|group| group.name.is_some() || group.id != GroupId(0));
+    Owner { id, name: names.owners.known.owner(id), group }
 }
 
 /// The CRM's `name`, or first and last name joined where it is empty.

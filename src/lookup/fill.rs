@@ -10,12 +10,11 @@ use futures_util::future::BoxFuture;
 use super::enrich::{Enricher, Verified};
 use super::outage::Outage;
 use super::plan::Plan;
-use super::rights::Right;
 use super::{Calibration, Settings, Upstream};
 use crate::cache::{FillError, Patience, Search, Source};
 use crate::card::Card;
 use crate::contact::{CompanyId, ContactId, PartyId};
-use crate::crm::{self, Ask, CrmClient, CrmError};
+use crate::crm::{self, Ask, CrmClient, CrmError, Permission};
 use crate::matching;
 use crate::metrics::Metrics;
 use crate::outcome::Class;
@@ -38,24 +37,27 @@ pub(super) struct CrmSource {
 #[derive(Debug)]
 struct Companies {
     plan: Plan,
-    right: Right,
+    right: Permission,
 }
 
 /// Whose numbers are searched.
 #[derive(Clone, Copy, Debug)]
 enum Among<'a> {
     Contacts,
-    Companies(&'a Right),
+    Companies(&'a Permission),
 }
 
 impl CrmSource {
     pub(super) fn new(settings: Settings, crm: Upstream, calibration: Calibration, metrics: Arc<Metrics>) -> Self {
         let Settings { region, leads, companies, .. } = settings;
         let client = crm.client.clone();
-        let enricher = Enricher { crm, leads, region };
+        let enricher = Enricher::new(crm, leads, region);
         let companies = companies.then(|| Companies {
             plan: Plan::new(calibration.clone()),
-            right: Right::new("companies", "CALLCARD_COMPANIES is on: numbers that no contact has cannot be answered"),
+            right: Permission::new(
+                "companies",
+                "CALLCARD_COMPANIES is on: numbers that no contact has cannot be answered",
+            ),
         });
         Self {
             client,

@@ -11,8 +11,8 @@ mod fill;
 pub mod hints;
 mod outage;
 mod plan;
-mod rights;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,12 +26,13 @@ pub use crate::cache::{Explained, Forwarded, Freshness};
 
 use self::fill::CrmSource;
 use crate::cache::{self, Ask, Cache, FillError, Reach, Served, Unserved};
+use crate::card::Card;
 use crate::contact::{CompanyId, ContactId};
-use crate::crm::dictionary::Dictionaries;
-use crate::crm::{CrmClient, WebLinks};
+use crate::crm::dictionary::{Dictionaries, ElementNames, Names};
+use crate::crm::{self, CrmClient, WebLinks};
 use crate::matching;
 use crate::metrics::Metrics;
-use crate::outcome::{AnswerKind, CacheStatus};
+use crate::outcome::{AnswerKind, CacheStatus, Class};
 use crate::phone::{Caller, E164, Number, Region};
 
 /// Nobody may wait longer, whatever they ask for.
@@ -76,6 +77,8 @@ pub struct Wants {
     pub max_age: Option<Duration>,
     /// Rather wait for a newer answer until the deadline than take a stale one after the soft deadline.
     pub patient: bool,
+    /// The linked elements of the account's lists too. The cards have them anyway; their names are asked for only now.
+    pub elements: bool,
 }
 
 /// The CRM as a lookup needs it.
@@ -97,6 +100,7 @@ pub struct LookupService {
     soft_deadline: Duration,
     deadline: Duration,
     calibration: Calibration,
+    names: Dictionaries,
     metrics: Arc<Metrics>,
 }
 
@@ -113,8 +117,8 @@ impl LookupService {
         let calibration = Calibration::new(settings.search, crm.client.clone(), settings.region, Arc::clone(&metrics));
         let source = Arc::new(CrmSource::new(settings, crm, calibration.clone(), Arc::clone(&metrics)));
         let cache = Cache::new(cache, source, Arc::clone(&metrics));
-        let hints = Hints::new(cache.clone(), names, region, Arc::clone(&metrics));
-        Self { cache, hints, soft_deadline, deadline, calibration, metrics }
+        let hints = Hints::new(cache.clone(), names.clone(), region, Arc::clone(&metrics));
+        Self { cache, hints, soft_deadline, deadline, calibration, names, metrics }
     }
 
     /// What is known of the account's search. Nothing is measured before [`Calibration::keep`] runs.
@@ -147,10 +151,24 @@ impl LookupService {
         let hard = arrived + wants.deadline.unwrap_or(self.deadline).min(LONGEST_DEADLINE);
         let soft = if wants.patient { hard } else { (arrived + self.soft_deadline).min(hard) };
         let ask = Ask { soft, hard, max_age: wants.max_age };
-        match self.cache.get(number, &ask).await {
-            Ok(served) => Ok(answer(number, served)),
-            Err(unserved) => Err(failure(number, unserved)),
+        let mut answer = match self.cache.get(number, &ask).await {
+            Ok(served) => answer(number, served),
+            Err(unserved) => return Err(failure(number, unserved)),
+        };
+        if let Finding::Found(found) = &mut answer.finding
+            && wants.elements
+        {
+            found.elements = Some(self.element_names(&found.best, hard).await);
         }
+        Ok(answer)
+    }
+
+    /// The names of a card's list elements, as far as they are known or can be had by then.
+    async fn element_names(&self, card: &Card, by: Instant) -> Names<ElementNames> {
+        let all = card.elements.iter().chain(card.leads.iter().flat_map(|lead| &lead.elements));
+        let wanted: BTreeSet<_> = all.filter_map(|element| Some((element.catalog?, element.id))).collect();
+        let wanted: Vec<_> = wanted.into_iter().collect();
+        self.names.element_names(&wanted, crm::Ask { class: Class::Live, start_by: by, until: by }).await
     }
 
     fn count(&self, result: &Result<Answer, LookupFailure>, took: Duration) {
@@ -217,7 +235,7 @@ fn answer(number: &Number, served: Served) -> Answer {
         Some(best) => {
             let ownership = matching::ownership(&best.numbers, number);
             let kind = ownership.expect("the cache gives only cards that own the number").kind;
-            Finding::Found(Found { number: number.clone(), best, others: cards.collect(), kind })
+            Finding::Found(Found { number: number.clone(), best, others: cards.collect(), kind, elements: None })
         }
     };
     Answer { finding, freshness: served.freshness }

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::Asked;
 use super::line::Line;
-use crate::card::{Card, Company, LeadView, Owner, TagView};
-use crate::contact::PartyKind;
-use crate::lookup::{Answer, Finding, Freshness};
+use crate::card::{Card, Company, LeadView, Owner, Part, TagView};
+use crate::contact::{self, CatalogId, ElementId, PartyKind};
+use crate::crm::dictionary::ElementNames;
+use crate::lookup::{Answer, Finding, Found, Freshness};
 use crate::matching::MatchKind;
 use crate::outcome::{AnswerKind, CacheStatus};
 
@@ -47,9 +48,9 @@ struct Phone<'a> {
 #[derive(Serialize)]
 pub(super) struct Who<'a> {
     contact: Option<Contact<'a>>,
-    leads: &'a [LeadView],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    partial: Option<[&'static str; 1]>,
+    leads: Leads<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partial: Vec<Part>,
     matches: Matches<'a>,
 }
 
@@ -57,12 +58,12 @@ impl<'a> Who<'a> {
     pub(super) fn new(answer: &'a Answer) -> Self {
         let Finding::Found(found) = &answer.finding else {
             let matches = Matches { count: 0, kind: None, others: Vec::new() };
-            return Self { contact: None, leads: &[], partial: None, matches };
+            return Self { contact: None, leads: Leads::Plain(&[]), partial: Vec::new(), matches };
         };
         Self {
-            contact: Some(Contact::from(&*found.best)),
-            leads: &found.best.leads,
-            partial: found.best.leads_partial.then_some(["leads"]),
+            contact: Some(Contact::new(found)),
+            leads: Leads::new(found),
+            partial: partial(found),
             matches: Matches {
                 count: 1 + found.others.len(),
                 kind: Some(found.kind),
@@ -88,10 +89,13 @@ struct Contact<'a> {
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
     next_task_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    catalog_elements: Option<Vec<Element<'a>>>,
 }
 
-impl<'a> From<&'a Card> for Contact<'a> {
-    fn from(card: &'a Card) -> Self {
+impl<'a> Contact<'a> {
+    fn new(found: &'a Found) -> Self {
+        let card = &*found.best;
         Self {
             kind: card.id.kind(),
             id: card.id.number(),
@@ -107,8 +111,68 @@ impl<'a> From<&'a Card> for Contact<'a> {
             created_at: card.created_at,
             updated_at: card.updated_at,
             next_task_at: card.next_task_at,
+            catalog_elements: found.elements.as_ref().map(|names| elements(&card.elements, &names.known)),
         }
     }
+}
+
+/// The leads, with their list elements for those who asked for these.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Leads<'a> {
+    Plain(&'a [LeadView]),
+    WithElements(Vec<Lead<'a>>),
+}
+
+#[derive(Serialize)]
+struct Lead<'a> {
+    #[serde(flatten)]
+    view: &'a LeadView,
+    catalog_elements: Vec<Element<'a>>,
+}
+
+impl<'a> Leads<'a> {
+    fn new(found: &'a Found) -> Self {
+        let leads = &found.best.leads;
+        let Some(names) = &found.elements else { return Self::Plain(leads) };
+        let lead = |view: &'a LeadView| Lead { view, catalog_elements: elements(&view.elements, &names.known) };
+        Self::WithElements(leads.iter().map(lead).collect())
+    }
+}
+
+/// An element of one of the account's lists.
+#[derive(Serialize)]
+struct Element<'a> {
+    id: ElementId,
+    name: Option<&'a str>,
+    catalog_id: Option<CatalogId>,
+    quantity: Option<&'a serde_json::Number>,
+    price_id: Option<u64>,
+}
+
+fn elements<'a>(elements: &'a [contact::Element], names: &'a ElementNames) -> Vec<Element<'a>> {
+    let shown = |element: &'a contact::Element| Element {
+        id: element.id,
+        name: name(element, names),
+        catalog_id: element.catalog,
+        quantity: element.quantity.as_ref(),
+        price_id: element.price_field,
+    };
+    elements.iter().map(shown).collect()
+}
+
+fn name<'a>(element: &contact::Element, names: &'a ElementNames) -> Option<&'a str> {
+    names.get(&(element.catalog?, element.id)).map(|name| &**name)
+}
+
+/// The parts that could not be had: those of the card, and the names of the elements asked for.
+fn partial(found: &Found) -> Vec<Part> {
+    let card = &found.best;
+    let lacks_names = found.elements.as_ref().is_some_and(|names| {
+        let mut all = card.elements.iter().chain(card.leads.iter().flat_map(|lead| &lead.elements));
+        names.degraded && all.any(|element| name(element, &names.known).is_none())
+    });
+    card.partial.parts().chain(lacks_names.then_some(Part::CatalogElements)).collect()
 }
 
 #[derive(Serialize)]

@@ -190,6 +190,7 @@ impl World {
             created_at: at.unix,
             updated_at: at.unix,
             closed_at: None,
+            elements: Vec::new(),
             is_deleted: false,
         };
         person.leads.push(id);

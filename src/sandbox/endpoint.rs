@@ -47,6 +47,8 @@ endpoints! {
     Users => "users",
     /// `GET /companies` and `GET /companies/{id}`.
     Companies => "companies",
+    /// `GET /catalogs/{id}/elements`.
+    Catalogs => "catalogs",
     /// `GET /account`.
     Account => "account",
     /// `POST /oauth2/access_token`.
@@ -86,6 +88,7 @@ impl Endpoint {
             ("leads", _) => Self::Leads,
             ("companies", _) => Self::Companies,
             ("users", _) => Self::Users,
+            ("catalogs", Some(_)) => Self::Catalogs,
             ("account", None) => Self::Account,
             ("events", None) => Self::Events,
             ("webhooks", None) => Self::Webhooks,

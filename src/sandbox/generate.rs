@@ -155,6 +155,7 @@ impl Generator {
             created_at,
             updated_at,
             closed_at: matches!(status, WON | LOST).then_some(updated_at),
+            elements: Vec::new(),
             is_deleted: false,
         })
     }

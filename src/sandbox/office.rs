@@ -1,4 +1,4 @@
-//! `GET /companies`, `/users`, `/leads/pipelines` and `/account`.
+//! `GET /companies`, `/users`, `/leads/pipelines`, `/catalogs/{id}/elements` and `/account`.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Sandbox;
 use super::ask::{Ask, Id};
-use super::fixtures::office::{OLIVIA, PIPELINES, Pipeline, Stage, USERS, User};
+use super::fixtures::office::{ELEMENTS, GROUPS, OLIVIA, PIPELINES, PRODUCTS, Pipeline, Stage, USERS, User};
 use super::list::{self, Cut, Keep};
 use super::problem::{self, Refusal};
 use super::record::{Company, LOST, WON};
@@ -64,7 +64,7 @@ fn user(user: &User) -> Value {
         "rights": {
             "contacts": rights, "leads": rights, "companies": rights,
             "is_admin": user.is_admin, "is_free": false, "is_active": user.is_active,
-            "group_id": null, "role_id": null,
+            "group_id": user.group, "role_id": null,
         },
     })
 }
@@ -103,6 +103,28 @@ fn stage(stage: &Stage, place: usize, pipeline: u64) -> Value {
     })
 }
 
+pub(super) async fn elements(Id(catalog): Id, ask: Ask) -> Response {
+    let wanted = ask.params.ids("filter[id]");
+    let is_wanted = |id: u64| catalog == PRODUCTS && wanted.as_ref().is_none_or(|wanted| wanted.contains(&id));
+    let elements: Vec<Value> = ELEMENTS.iter().filter(|(id, _)| is_wanted(*id)).map(element).collect();
+    if elements.is_empty() {
+        return problem::no_content();
+    }
+    let links = wire::links(&ask, 1, false);
+    problem::hal(&json!({"_page": 1, "_links": links, "_embedded": {"elements": elements}}))
+}
+
+fn element((id, name): &(u64, &str)) -> Value {
+    json!({
+        "id": id,
+        "name": name,
+        "catalog_id": PRODUCTS,
+        "is_deleted": false,
+        "custom_fields_values": null,
+        "account_id": ACCOUNT_ID,
+    })
+}
+
 pub(super) async fn account(State(sandbox): State<Sandbox>, ask: Ask) -> Response {
     let settings = sandbox.settings();
     let mut account = json!({
@@ -128,6 +150,10 @@ pub(super) async fn account(State(sandbox): State<Sandbox>, ask: Ask) -> Respons
     });
     if ask.params.with("is_api_filter_enabled") {
         account["is_api_filter_enabled"] = json!(settings.custom_filter_enabled);
+    }
+    if ask.params.with("users_groups") {
+        let groups = GROUPS.iter().map(|(id, name)| json!({"id": id, "name": name, "uuid": null}));
+        account["_embedded"] = json!({"users_groups": groups.collect::<Value>()});
     }
     if ask.params.with("version") {
         account["version"] = json!(12);

@@ -140,6 +140,8 @@ pub struct Lead {
     pub updated_at: i64,
     /// When it was won or lost, Unix seconds.
     pub closed_at: Option<i64>,
+    /// Its list elements.
+    pub elements: Vec<Element>,
     /// In the recycle bin.
     pub is_deleted: bool,
 }

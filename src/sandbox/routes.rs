@@ -19,6 +19,7 @@ pub(super) fn router(sandbox: Sandbox) -> Router {
         .route("/api/v4/companies", get(office::companies))
         .route("/api/v4/companies/{id}", get(office::company))
         .route("/api/v4/users", get(office::users))
+        .route("/api/v4/catalogs/{id}/elements", get(office::elements))
         .route("/api/v4/account", get(office::account))
         .route("/api/v4/events", get(events::list))
         .route("/api/v4/webhooks", get(webhooks::list).post(webhooks::add).delete(webhooks::remove))

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::ask::Ask;
+use super::fixtures::office::USERS;
 use super::office::ACCOUNT_ID;
 use super::record::{Company, Contact, Element, Field, Lead, Tag};
 
@@ -35,7 +36,7 @@ pub(super) fn contact(contact: &Contact, ask: &Ask) -> Value {
         "first_name": contact.first_name,
         "last_name": contact.last_name,
         "responsible_user_id": contact.owner,
-        "group_id": 0,
+        "group_id": group_of(contact.owner),
         "created_by": contact.created_by,
         "updated_by": contact.updated_by,
         "created_at": contact.created_at,
@@ -48,6 +49,11 @@ pub(super) fn contact(contact: &Contact, ask: &Ask) -> Value {
         "_links": self_link(&ask.origin, "contacts", contact.id),
         "_embedded": embedded(contact, ask),
     })
+}
+
+/// The group of a responsible user; 0 is the first.
+fn group_of(user: u64) -> u64 {
+    USERS.iter().find(|known| known.id == user).and_then(|known| known.group).unwrap_or_default()
 }
 
 fn embedded(contact: &Contact, ask: &Ask) -> Value {
@@ -107,6 +113,9 @@ pub(super) fn lead(lead: &Lead, ask: &Ask) -> Value {
         let contacts = lead.contacts.iter().enumerate();
         embedded["contacts"] = contacts.map(|(place, id)| json!({"id": id, "is_main": place == 0})).collect();
     }
+    if ask.params.with("catalog_elements") {
+        embedded["catalog_elements"] = lead.elements.iter().map(|linked| element(linked, &ask.origin)).collect();
+    }
     json!({
         "id": lead.id,
         "name": lead.name,
@@ -142,7 +151,7 @@ pub(super) fn company(company: &Company, ask: &Ask) -> Value {
         "id": company.id,
         "name": company.name,
         "responsible_user_id": company.owner,
-        "group_id": 0,
+        "group_id": group_of(company.owner),
         "created_by": company.owner,
         "updated_by": company.owner,
         "created_at": company.updated_at,

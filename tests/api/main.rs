@@ -8,6 +8,7 @@ mod calibration;
 mod coalescing;
 mod companies;
 mod documents;
+mod everything;
 mod faults;
 mod invalidation;
 mod layers;

@@ -59,7 +59,11 @@ fn json_has_the_members_of_the_contract_in_its_order() {
         },
         "owner": {
           "id": 71,
-          "name": "Olivia Owner"
+          "name": "Olivia Owner",
+          "group": {
+            "id": 0,
+            "name": "Sales"
+          }
         },
         "tags": [
           {
@@ -114,7 +118,7 @@ fn json_says_why_there_is_nobody() {
 #[test]
 fn json_says_that_the_leads_are_partial_and_the_card_stale() {
     let mut card = bare(7);
-    card.leads_partial = true;
+    card.partial.leads = true;
     let mut answer = found(card);
     answer.freshness = stale();
     if let Finding::Found(found) = &mut answer.finding {

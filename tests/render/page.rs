@@ -141,7 +141,7 @@ fn old() -> Answer {
 
 fn partial() -> Answer {
     let mut card = anna();
-    card.leads_partial = true;
+    card.partial.leads = true;
     for lead in &mut card.leads {
         (lead.name, lead.price, lead.stage, lead.pipeline, lead.state, lead.updated_at) =
             (None, None, None, None, None, None);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callcard::card::{Card, Company, LeadState, LeadView, Owner, TagView};
-use callcard::contact::{CompanyId, ContactId, LeadId, UserId};
+use callcard::card::{Card, Company, Group, LeadState, LeadView, Owner, Partial, TagView};
+use callcard::contact::{CompanyId, ContactId, GroupId, LeadId, UserId};
 use callcard::lookup::{Answer, Finding, Found, Freshness};
 use callcard::matching::MatchKind;
 use callcard::outcome::CacheStatus;
@@ -45,7 +45,7 @@ pub(crate) fn anna() -> Card {
         phones: vec![NUMBER.to_owned(), "+14155550177".to_owned()],
         emails: vec!["anna@northwind-roofing.example".to_owned()],
         company: Some(Company { id: CompanyId(5), name: Some("Northwind Roofing".into()) }),
-        owner: Some(Owner { id: UserId(71), name: Some("Olivia Owner".into()) }),
+        owner: Some(Owner { id: UserId(71), name: Some("Olivia Owner".into()), group: Some(sales()) }),
         tags: vec![tag("VIP", Some("#d21f3c")), tag("wholesale", Some("#ffd54f")), tag("net 30", None)],
         created_at: Some(at("2023-03-14T09:30:00Z")),
         updated_at: Some(at("2026-11-24T08:15:00Z")),
@@ -77,7 +77,8 @@ pub(crate) fn anna() -> Card {
             ),
             lead(4, None, None, Some("Closed - lost"), LeadState::Lost, "2025-09-11T12:00:00Z"),
         ],
-        leads_partial: false,
+        elements: Vec::new(),
+        partial: Partial::default(),
         numbers: vec![number()],
     }
 }
@@ -99,9 +100,15 @@ pub(crate) fn bare(id: u64) -> Card {
         updated_at: None,
         next_task_at: None,
         leads: Vec::new(),
-        leads_partial: false,
+        elements: Vec::new(),
+        partial: Partial::default(),
         numbers: vec![number()],
     }
+}
+
+/// The owner's group.
+fn sales() -> Group {
+    Group { id: GroupId(0), name: Some("Sales".into()) }
 }
 
 pub(crate) fn tag(name: &str, color: Option<&str>) -> TagView {
@@ -125,6 +132,7 @@ pub(crate) fn lead(
         state: Some(state),
         url: format!("https://acme.kommo.com/leads/detail/{id}"),
         updated_at: Some(at(updated)),
+        elements: Vec::new(),
     }
 }
 
@@ -134,7 +142,7 @@ pub(crate) fn found(best: Card) -> Answer {
 
 pub(crate) fn found_among(best: Card, others: Vec<Card>) -> Answer {
     let others = others.into_iter().map(Arc::new).collect();
-    let found = Found { number: number(), best: Arc::new(best), others, kind: MatchKind::Exact };
+    let found = Found { number: number(), best: Arc::new(best), others, kind: MatchKind::Exact, elements: None };
     Answer { finding: Finding::Found(found), freshness: fresh() }
 }
 

@@ -47,7 +47,7 @@ async fn a_search_asks_for_leads_and_the_largest_page_and_is_counted() {
     let bench = Bench::new([ok(contacts(&[7, 8], false))]);
     let page = bench.client.search(&SearchText::new("+1 415 5550123").unwrap(), ask()).await.unwrap();
     assert_eq!((ids(&page), page.complete), (vec![7, 8], true));
-    assert_eq!(bench.script.paths(), ["/api/v4/contacts?query=%2B1+415+5550123&with=leads&limit=250"]);
+    assert_eq!(bench.script.paths(), ["/api/v4/contacts?query=%2B1+415+5550123&with=leads,catalog_elements&limit=250"]);
     assert_eq!(bench.counted(Endpoint::ContactsQuery, UpstreamOutcome::Ok), 1);
 }
 
@@ -78,7 +78,10 @@ async fn further_pages_are_followed_at_our_own_address() {
     let bench = Bench::new([ok(contacts(&[1, 2], true)), ok(contacts(&[3], false))]);
     let page = bench.client.search(&number(), ask()).await.unwrap();
     assert_eq!((ids(&page), page.complete), (vec![1, 2, 3], true));
-    assert_eq!(bench.script.paths()[1], "/api/v4/contacts?query=4155550123&with=leads&limit=250&page=2");
+    assert_eq!(
+        bench.script.paths()[1],
+        "/api/v4/contacts?query=4155550123&with=leads,catalog_elements&limit=250&page=2"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +122,7 @@ async fn records_by_id_come_in_batches_and_missing_ones_are_simply_absent() {
 
     let bench = Bench::new([nothing()]);
     assert_eq!(bench.client.contacts(&[ContactId(7)], ask()).await, Ok(vec![]));
-    assert_eq!(bench.script.paths(), ["/api/v4/contacts?with=leads&limit=250&filter[id][]=7"]);
+    assert_eq!(bench.script.paths(), ["/api/v4/contacts?with=leads,catalog_elements&limit=250&filter[id][]=7"]);
     assert_eq!(bench.counted(Endpoint::ContactsById, UpstreamOutcome::Empty), 1);
 }
 

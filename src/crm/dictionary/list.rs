@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Names, Settings};
-use crate::crm::{Ask, CrmError};
+use crate::crm::{Ask, CrmError, Permission};
 use crate::outcome::Class;
 
 /// One list. Cheap to clone.
 pub(super) struct CachedList<T> {
     name: &'static str,
+    right: Arc<Permission>,
     settings: Settings,
     state: Arc<Mutex<State<T>>>,
 }
@@ -50,7 +51,8 @@ enum Plan {
 
 impl<T> Clone for CachedList<T> {
     fn clone(&self) -> Self {
-        Self { name: self.name, settings: self.settings, state: Arc::clone(&self.state) }
+        let (right, state) = (Arc::clone(&self.right), Arc::clone(&self.state));
+        Self { name: self.name, right, settings: self.settings, state }
     }
 }
 
@@ -63,7 +65,8 @@ impl<T> fmt::Debug for CachedList<T> {
 impl<T: Default + Send + Sync + 'static> CachedList<T> {
     pub(super) fn new(name: &'static str, settings: Settings) -> Self {
         let state = State { held: None, asked_at: None, quiet_until: None, running: None };
-        Self { name, settings, state: Arc::new(Mutex::new(state)) }
+        let right = Arc::new(Permission::new(name, "ids are shown instead of names"));
+        Self { name, right, settings, state: Arc::new(Mutex::new(state)) }
     }
 
     /// The list, loaded first if there is none or if it does not suffice; waits for that no longer than `ask.until`.
@@ -80,6 +83,11 @@ impl<T: Default + Send + Sync + 'static> CachedList<T> {
             // An error means that the load has ended; a timeout, that the caller takes what there is.
             let _ = timeout_at(ask.until, running.changed()).await;
         }
+        self.held()
+    }
+
+    /// The list as it is, without asking anybody.
+    pub(super) fn held(&self) -> Names<T> {
         self.lock().names(Instant::now())
     }
 
@@ -94,7 +102,8 @@ impl<T: Default + Send + Sync + 'static> CachedList<T> {
         F: Future<Output = Result<T, CrmError>> + Send + 'static,
     {
         let mut state = self.lock();
-        match state.plan(&self.settings, suffices, Instant::now()) {
+        let is_refused = self.right.is_refused();
+        match state.plan(&self.settings, suffices, is_refused, Instant::now()) {
             Plan::Take => None,
             Plan::Refresh => {
                 self.start(&mut state, Class::Background, load);
@@ -125,17 +134,17 @@ impl<T: Default + Send + Sync + 'static> CachedList<T> {
 
     fn finish(&self, result: Result<T, CrmError>) {
         let (now, settings) = (Instant::now(), &self.settings);
+        self.right.learn(&result);
         let mut state = self.lock();
         match result {
             Ok(list) => {
                 state.held = Some(Held { list: Arc::new(list), stale_at: now + settings.lifetime });
                 state.quiet_until = None;
             }
+            Err(CrmError::Forbidden) => {} // Remembered by the right.
             Err(error) => {
                 tracing::warn!(list = self.name, %error, "names could not be loaded: ids or old names are shown");
-                // A right that is missing now is missing for a while.
-                let quiet = if error == CrmError::Forbidden { settings.lifetime } else { settings.quiet };
-                state.quiet_until = Some(now + quiet);
+                state.quiet_until = Some(now + settings.quiet);
             }
         }
     }
@@ -147,9 +156,9 @@ impl<T: Default + Send + Sync + 'static> CachedList<T> {
 }
 
 impl<T: Default> State<T> {
-    fn plan(&self, settings: &Settings, suffices: impl Fn(&T) -> bool, now: Instant) -> Plan {
+    fn plan(&self, settings: &Settings, suffices: impl Fn(&T) -> bool, is_refused: bool, now: Instant) -> Plan {
         let running = self.running.clone().filter(|running| running.has_changed().is_ok());
-        let is_quiet = self.quiet_until.is_some_and(|until| now < until);
+        let is_quiet = is_refused || self.quiet_until.is_some_and(|until| now < until);
         let may_ask_again = self.asked_at.is_none_or(|at| at + settings.reload <= now);
         match &self.held {
             None if running.is_some() || !is_quiet => Plan::Wait(running),

@@ -1,21 +1,22 @@
-//! The names behind the CRM's ids: stages, owners, companies.
+//! The names behind the CRM's ids: stages, owners and their groups, companies, elements of lists.
 //!
 //! A card is right without them, so asking for names cannot fail: what could not be had is absent, and [`Names::degraded`] says so.
-//! Pipelines and users are kept as whole lists ([`list`]), company names one by one ([`company`]). Each is asked for again an hour
-//! after it came; after a failure nothing is asked for half a minute.
+//! Pipelines, users and groups are kept as whole lists ([`list`]), names of companies and elements one by one ([`single`]). Each is asked
+//! for again an hour after it came; after a failure nothing is asked for half a minute, after a refused right for ten.
 
-mod company;
 mod list;
+mod single;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::company::Companies;
 use self::list::CachedList;
+use self::single::Singles;
+use super::CrmError;
 use super::client::{Ask, CrmClient};
-use super::wire::{Named, Pipeline};
-use crate::contact::{CompanyId, PipelineId, StageId, UserId};
+use super::wire::{Groups as GroupList, Named, Pipeline, User};
+use crate::contact::{CatalogId, CompanyId, ElementId, GroupId, PipelineId, StageId, UserId};
 
 /// How long names are kept.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,8 @@ pub struct Settings {
     pub patience: Duration,
     /// Company names kept. Default 10 000.
     pub companies: u64,
+    /// Names of list elements kept. Default 10 000.
+    pub elements: u64,
 }
 
 impl Default for Settings {
@@ -40,6 +43,7 @@ impl Default for Settings {
             reload: Duration::from_secs(300),
             patience: Duration::from_secs(10),
             companies: 10_000,
+            elements: 10_000,
         }
     }
 }
@@ -85,33 +89,56 @@ impl Pipelines {
     }
 }
 
-/// Names of the CRM's users.
+/// Names and groups of the CRM's users.
 #[derive(Debug, Default)]
-pub struct Owners(HashMap<UserId, Arc<str>>);
+pub struct Owners(HashMap<UserId, Known>);
+
+#[derive(Debug)]
+struct Known {
+    name: Option<Arc<str>>,
+    group: Option<GroupId>,
+}
 
 impl Owners {
     /// The user's name.
     #[must_use]
     pub fn owner(&self, id: UserId) -> Option<Arc<str>> {
+        self.0.get(&id)?.name.clone()
+    }
+
+    /// The group the user is in.
+    #[must_use]
+    pub fn group(&self, id: UserId) -> Option<GroupId> {
+        self.0.get(&id)?.group
+    }
+
+    fn from_records(records: Vec<User>) -> Self {
+        let known = |user: User| (user.id, Known { name: user.name.map(Into::into), group: user.group });
+        Self(records.into_iter().map(known).collect())
+    }
+}
+
+/// Names of the groups of users.
+#[derive(Debug, Default)]
+pub struct Groups(HashMap<GroupId, Arc<str>>);
+
+impl Groups {
+    /// The group's name.
+    #[must_use]
+    pub fn group(&self, id: GroupId) -> Option<Arc<str>> {
         self.0.get(&id).cloned()
     }
 
-    fn from_records(records: Vec<Named>) -> Self {
-        Self(records.into_iter().filter_map(|user| Some((UserId(user.id), user.name?.into()))).collect())
+    fn from_records(GroupList(records): GroupList) -> Self {
+        Self(records.into_iter().map(|(id, name)| (id, name.into())).collect())
     }
 }
 
 /// Names of some companies.
-#[derive(Debug, Default)]
-pub struct CompanyNames(HashMap<CompanyId, Arc<str>>);
+pub type CompanyNames = HashMap<CompanyId, Arc<str>>;
 
-impl CompanyNames {
-    /// The company's name.
-    #[must_use]
-    pub fn company(&self, id: CompanyId) -> Option<Arc<str>> {
-        self.0.get(&id).cloned()
-    }
-}
+/// Names of some elements of lists.
+pub type ElementNames = HashMap<(CatalogId, ElementId), Arc<str>>;
 
 /// All dictionaries. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -119,7 +146,9 @@ pub struct Dictionaries {
     client: CrmClient,
     pipelines: CachedList<Pipelines>,
     owners: CachedList<Owners>,
-    companies: Companies,
+    groups: CachedList<Groups>,
+    companies: Singles<CompanyId>,
+    elements: Singles<(CatalogId, ElementId)>,
 }
 
 impl Dictionaries {
@@ -130,13 +159,15 @@ impl Dictionaries {
             client,
             pipelines: CachedList::new("pipelines", settings),
             owners: CachedList::new("users", settings),
-            companies: Companies::new(settings),
+            groups: CachedList::new("groups", settings),
+            companies: Singles::new("companies", settings.companies, settings),
+            elements: Singles::new("catalogs", settings.elements, settings),
         }
     }
 
     /// Loads the lists that every card needs, so that the first caller does not wait for them.
     pub async fn preload(&self, ask: Ask) {
-        tokio::join!(self.load_pipelines(|_| true, ask), self.load_owners(|_| true, ask));
+        tokio::join!(self.load_pipelines(|_| true, ask), self.load_owners(|_| true, ask), self.groups(ask));
     }
 
     /// The names of these stages and their pipelines.
@@ -155,9 +186,49 @@ impl Dictionaries {
         self.load_owners(|names| wanted.iter().all(|id| names.0.contains_key(id)), ask).await
     }
 
+    /// The names of the groups of users.
+    pub async fn groups(&self, ask: Ask) -> Names<Groups> {
+        let client = self.client.clone();
+        let load = move |ask| async move { client.groups(ask).await.map(Groups::from_records) };
+        self.groups.current(|_| true, ask, load).await
+    }
+
     /// The names of these companies.
     pub async fn company_names(&self, wanted: &[CompanyId], ask: Ask) -> Names<CompanyNames> {
-        self.companies.names(&self.client, wanted, ask).await
+        self.companies.names(wanted, |missing| self.load_companies(missing, ask)).await
+    }
+
+    /// The names of these elements, one call for each list with names that are not held.
+    pub async fn element_names(&self, wanted: &[(CatalogId, ElementId)], ask: Ask) -> Names<ElementNames> {
+        self.elements.names(wanted, |missing| self.load_elements(missing, ask)).await
+    }
+
+    async fn load_companies(&self, missing: Vec<CompanyId>, ask: Ask) -> Result<single::Found<CompanyId>, CrmError> {
+        let records = self.client.companies(&missing, ask).await?;
+        Ok(records.into_iter().map(|Named { id, name }| (CompanyId(id), name)).collect())
+    }
+
+    async fn load_elements(
+        &self,
+        missing: Vec<(CatalogId, ElementId)>,
+        ask: Ask,
+    ) -> Result<single::Found<(CatalogId, ElementId)>, CrmError> {
+        let mut by_catalog: HashMap<CatalogId, Vec<ElementId>> = HashMap::new();
+        for (catalog, id) in missing {
+            by_catalog.entry(catalog).or_default().push(id);
+        }
+        let mut found = Vec::new();
+        for (catalog, ids) in by_catalog {
+            let records = self.client.elements(catalog, &ids, ask).await?;
+            found.extend(records.into_iter().map(|Named { id, name }| ((catalog, ElementId(id)), name)));
+        }
+        Ok(found)
+    }
+
+    /// What is held of users, groups and these companies, without asking anybody.
+    #[must_use]
+    pub fn held(&self, companies: &[CompanyId]) -> (Names<Owners>, Names<Groups>, Names<CompanyNames>) {
+        (self.owners.held(), self.groups.held(), self.companies.held(companies))
     }
 
     /// A company may have another name now.

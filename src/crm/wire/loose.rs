@@ -20,12 +20,16 @@ pub(in crate::crm) fn text<'de, D: Deserializer<'de>>(json: D) -> Result<Option<
 
 /// A positive whole number, or a string of its digits. Zero is how the CRM says "nobody".
 pub(in crate::crm) fn id<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
-    let id = match scalar(json)? {
+    Ok(id_or_zero(json)?.filter(|&id| id != 0))
+}
+
+/// The same where zero is an id too.
+pub(super) fn id_or_zero<'de, D: Deserializer<'de>>(json: D) -> Result<Option<u64>, D::Error> {
+    Ok(match scalar(json)? {
         Value::Number(number) => whole(&number),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
-    };
-    Ok(id.filter(|&id| id != 0))
+    })
 }
 
 /// Seconds since 1970; zero is no time.

@@ -8,14 +8,16 @@ mod record;
 mod shape;
 
 pub use record::Specimen;
-pub(super) use record::{Named, Pipeline};
+pub(super) use record::{Groups, Named, Pipeline, User};
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use self::record::{Reading, WireAccount, WireContact, WireLead, WireNamed, WirePipeline, WireSubscription};
+use self::record::{
+    Reading, WireAccount, WireContact, WireGroups, WireLead, WireNamed, WirePipeline, WireSubscription, WireUser,
+};
 use super::CrmError;
 use super::response::Body;
 use super::rights::Glance;
@@ -124,6 +126,17 @@ impl Answer for Accepted {
     }
 }
 
+impl Answer for Groups {
+    fn read(body: Body) -> Result<Self, CrmError> {
+        let Body::Json(json) = body else { return Err(CrmError::Malformed { what: "it has no body" }) };
+        parse::<WireGroups>(&json)?.read().ok_or(WITHOUT_ID)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 const WITHOUT_ID: CrmError = CrmError::Malformed { what: "a record has no id" };
 
 /// The HAL envelope of a list.
@@ -174,21 +187,22 @@ listed! {
     Lead: leads of WireLead, by read;
     Pipeline: pipelines of WirePipeline, by read;
     Subscription: webhooks of WireSubscription, by read;
+    User: users of WireUser, by read;
 }
 
-/// Users and companies alike are only named here.
+/// Companies and the elements of lists alike are only named here.
 impl Record for Named {
     fn page(json: &[u8]) -> Result<Listing<Self>, CrmError> {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Embedded {
             #[serde(deserialize_with = "loose::list")]
-            users: Option<Vec<WireNamed>>,
-            #[serde(deserialize_with = "loose::list")]
             companies: Option<Vec<WireNamed>>,
+            #[serde(deserialize_with = "loose::list")]
+            elements: Option<Vec<WireNamed>>,
         }
         let page = parse::<Envelope<Embedded>>(json)?;
-        listing(page.embedded.users.or(page.embedded.companies), page.links.next.is_some(), WireNamed::read)
+        listing(page.embedded.companies.or(page.embedded.elements), page.links.next.is_some(), WireNamed::read)
     }
 }
 

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::loose;
 use crate::contact::{
-    self, Account, CompanyId, ContactId, Lead, LeadId, PipelineId, StageId, Tag, UnixSeconds, UserId,
+    self, Account, CatalogId, CompanyId, ContactId, Element, ElementId, GroupId, Lead, LeadId, PipelineId, StageId,
+    Tag, UnixSeconds, UserId,
 };
 use crate::crm::subscriptions::Subscription;
 
@@ -65,6 +66,8 @@ pub(super) struct WireContact {
     last_name: Option<String>,
     #[serde(deserialize_with = "loose::id")]
     responsible_user_id: Option<u64>,
+    #[serde(deserialize_with = "loose::id_or_zero")]
+    group_id: Option<u64>,
     #[serde(deserialize_with = "loose::seconds")]
     created_at: Option<i64>,
     #[serde(deserialize_with = "loose::seconds")]
@@ -107,6 +110,40 @@ struct Linked {
     companies: Option<Vec<Link>>,
     #[serde(deserialize_with = "loose::list")]
     leads: Option<Vec<Link>>,
+    #[serde(deserialize_with = "loose::list")]
+    catalog_elements: Option<Vec<WireElement>>,
+}
+
+/// An element of a list. What is particular to this link is in its metadata.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireElement {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::object")]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    #[serde(deserialize_with = "loose::number")]
+    quantity: Option<serde_json::Number>,
+    #[serde(deserialize_with = "loose::id")]
+    catalog_id: Option<u64>,
+    #[serde(deserialize_with = "loose::id")]
+    price_id: Option<u64>,
+}
+
+impl WireElement {
+    fn read(self) -> Option<Element> {
+        let Metadata { quantity, catalog_id, price_id } = self.metadata;
+        Some(Element { id: ElementId(self.id?), catalog: catalog_id.map(CatalogId), quantity, price_field: price_id })
+    }
+}
+
+fn elements(list: Option<Vec<WireElement>>) -> Vec<Element> {
+    list.into_iter().flatten().filter_map(WireElement::read).collect()
 }
 
 #[derive(Default, Deserialize)]
@@ -144,12 +181,14 @@ impl WireContact {
             first_name: self.first_name.unwrap_or_default(),
             last_name: self.last_name.unwrap_or_default(),
             owner: self.responsible_user_id.map(UserId),
+            group: self.group_id.map(GroupId),
             created_at: self.created_at.map(UnixSeconds),
             updated_at: self.updated_at.map(UnixSeconds),
             next_task_at: self.closest_task_at.map(UnixSeconds),
             tags: self.embedded.tags.into_iter().flatten().filter_map(WireTag::read).collect(),
             company: ids(self.embedded.companies).next().map(CompanyId),
             leads: ids(self.embedded.leads).map(LeadId).collect(),
+            elements: elements(self.embedded.catalog_elements),
             is_deleted: false,
         })
     }
@@ -207,6 +246,8 @@ pub(super) struct WireLead {
     updated_at: Option<i64>,
     #[serde(deserialize_with = "loose::flag")]
     is_deleted: bool,
+    #[serde(rename = "_embedded", deserialize_with = "loose::object")]
+    embedded: Linked,
 }
 
 impl WireLead {
@@ -218,12 +259,84 @@ impl WireLead {
             pipeline: self.pipeline_id.map(PipelineId),
             stage: self.status_id.map(StageId),
             updated_at: self.updated_at.map(UnixSeconds),
+            elements: elements(self.embedded.catalog_elements),
             is_deleted: false,
         })
     }
 }
 
-/// A record of which only the name matters: a user, a company, a stage.
+/// A user of the CRM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::crm) struct User {
+    pub(in crate::crm) id: UserId,
+    pub(in crate::crm) name: Option<String>,
+    pub(in crate::crm) group: Option<GroupId>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireUser {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "loose::object")]
+    rights: WireRights,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireRights {
+    #[serde(deserialize_with = "loose::id_or_zero")]
+    group_id: Option<u64>,
+}
+
+impl WireUser {
+    pub(super) fn read(self) -> Reading<User> {
+        let group = self.rights.group_id.map(GroupId);
+        Reading::of(self.id, false, |id| User { id: UserId(id), name: self.name, group })
+    }
+}
+
+/// The groups of the account's users, which come with the account itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::crm) struct Groups(pub(in crate::crm) Vec<(GroupId, String)>);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireGroups {
+    #[serde(deserialize_with = "loose::id")]
+    id: Option<u64>,
+    #[serde(rename = "_embedded", deserialize_with = "loose::object")]
+    embedded: UsersGroups,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UsersGroups {
+    #[serde(deserialize_with = "loose::list")]
+    users_groups: Option<Vec<WireGroup>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct WireGroup {
+    #[serde(deserialize_with = "loose::id_or_zero")]
+    id: Option<u64>,
+    #[serde(deserialize_with = "loose::text")]
+    name: Option<String>,
+}
+
+impl WireGroups {
+    /// Nothing if it is no account's answer at all.
+    pub(super) fn read(self) -> Option<Groups> {
+        self.id?;
+        let groups = self.embedded.users_groups.into_iter().flatten();
+        Some(Groups(groups.filter_map(|group| Some((GroupId(group.id?), group.name?))).collect()))
+    }
+}
+
+/// A record of which only the name matters: a company, a list's element, a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::crm) struct Named {
     pub(in crate::crm) id: u64,

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::contact::{CompanyId, ContactId, LeadId, PipelineId, StageId, Tag, UnixSeconds, UserId};
+use crate::contact::{
+    CatalogId, CompanyId, ContactId, Element, ElementId, GroupId, LeadId, PipelineId, StageId, Tag, UnixSeconds, UserId,
+};
 
 fn page<R: Record>(json: &Value) -> Result<Listing<R>, CrmError> {
     R::page(json.to_string().as_bytes())
@@ -36,13 +38,24 @@ fn a_whole_contact_is_read() {
         "_embedded": {
             "tags": [{"id": 1, "name": "VIP", "color": null}, {"id": 2, "name": "Old", "color": "ff0000"}],
             "companies": [{"id": 20_871_090, "_links": {}}],
-            "leads": [{"id": 15_550_017, "_links": {}}, {"id": 15_561_204}]}}));
+            "leads": [{"id": 15_550_017, "_links": {}}, {"id": 15_561_204}],
+            "catalog_elements": [
+                {"id": 4410, "metadata": {"quantity": 0.5, "catalog_id": 7712, "price_id": 771_950}, "_links": {}},
+                {"id": 4411, "metadata": []}, {"metadata": {"quantity": 1}}]}}));
+    let bare_element = Element { id: ElementId(4411), catalog: None, quantity: None, price_field: None };
+    let half = Element {
+        id: ElementId(4410),
+        catalog: Some(CatalogId(7712)),
+        quantity: serde_json::Number::from_f64(0.5),
+        price_field: Some(771_950),
+    };
     let expected = Contact {
         id: ContactId(20_871_103),
         name: "Irina Sokolova".into(),
         first_name: "Irina".into(),
         last_name: "Sokolova".into(),
         owner: Some(UserId(9_104_417)),
+        group: Some(GroupId(0)),
         created_at: Some(UnixSeconds(1_760_515_200)),
         updated_at: Some(UnixSeconds(1_767_340_790)),
         next_task_at: Some(UnixSeconds(1_767_427_190)),
@@ -51,6 +64,7 @@ fn a_whole_contact_is_read() {
         tags: vec![Tag { name: "VIP".into(), color: None }, Tag { name: "Old".into(), color: Some("ff0000".into()) }],
         company: Some(CompanyId(20_871_090)),
         leads: vec![LeadId(15_550_017), LeadId(15_561_204)],
+        elements: vec![half, bare_element],
         is_deleted: false,
     };
     assert!(contact == expected);
@@ -150,7 +164,11 @@ fn pipelines_users_and_companies_are_read() {
     let stages = vec![won, Named { id: 5, name: None }];
     let sales = Pipeline { id: PipelineId(3), name: Some("Sales".into()), stages };
     assert_eq!(pipelines.unwrap().records, [sales]);
-    for list in ["users", "companies"] {
+    let users = page::<User>(&json!({"_embedded": {"users": [
+        {"id": 71, "name": "Olivia", "rights": {"group_id": 0}}, {"id": 72, "rights": {"group_id": null}}]}}));
+    let olivia = User { id: UserId(71), name: Some("Olivia".into()), group: Some(GroupId(0)) };
+    assert_eq!(users.unwrap().records, [olivia, User { id: UserId(72), name: None, group: None }]);
+    for list in ["companies", "elements"] {
         let named = page::<Named>(&json!({"_embedded": {list: [{"id": 71, "name": "Olivia"}]}}));
         assert_eq!(named.unwrap().records, [Named { id: 71, name: Some("Olivia".into()) }]);
     }

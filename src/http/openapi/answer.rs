@@ -35,7 +35,7 @@ pub(crate) struct CardBody {
     contact: Option<Contact>,
     /// Open ones first, latest first.
     leads: Vec<Lead>,
-    /// Parts that could not be had in time, and so hold ids only; absent when there are none.
+    /// Parts that could not be had in time, or that the token may not see, and so hold ids only; absent when there are none.
     #[schema(required = false)]
     partial: Option<Vec<Part>>,
     matches: Matches,
@@ -56,7 +56,14 @@ enum Reason {
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 enum Part {
+    /// The details of the leads.
     Leads,
+    /// The owner's name.
+    Owner,
+    /// The company's name.
+    Company,
+    /// The names of list elements.
+    CatalogElements,
 }
 
 /// The number that was asked about. Only `input` is there when it was withheld.
@@ -96,7 +103,7 @@ struct Contact {
     company: Option<Named>,
     /// The user responsible.
     #[schema(required, nullable)]
-    owner: Option<Named>,
+    owner: Option<Owner>,
     tags: Vec<Tag>,
     #[schema(required, format = DateTime)]
     created_at: Option<String>,
@@ -104,6 +111,38 @@ struct Contact {
     updated_at: Option<String>,
     #[schema(required, format = DateTime)]
     next_task_at: Option<String>,
+    /// Only with `include=catalog_elements`.
+    #[schema(required = false)]
+    catalog_elements: Option<Vec<Element>>,
+}
+
+/// The user responsible; names are null when the CRM would not tell them.
+#[derive(ToSchema)]
+struct Owner {
+    id: u64,
+    #[schema(required)]
+    name: Option<String>,
+    /// The group the user is in.
+    #[schema(required, nullable)]
+    group: Option<Named>,
+}
+
+/// An element of one of the account's lists: products and the like.
+#[derive(ToSchema)]
+struct Element {
+    id: u64,
+    /// Null when the CRM would not tell it.
+    #[schema(required)]
+    name: Option<String>,
+    /// The list it is in.
+    #[schema(required)]
+    catalog_id: Option<u64>,
+    /// Not always a whole number.
+    #[schema(required)]
+    quantity: Option<f64>,
+    /// The field that has its price.
+    #[schema(required)]
+    price_id: Option<u64>,
 }
 
 #[derive(ToSchema)]
@@ -147,6 +186,9 @@ struct Lead {
     url: String,
     #[schema(required, format = DateTime)]
     updated_at: Option<String>,
+    /// Only with `include=catalog_elements`.
+    #[schema(required = false)]
+    catalog_elements: Option<Vec<Element>>,
 }
 
 #[derive(ToSchema)]

@@ -25,6 +25,9 @@ pub(crate) struct LookupParams {
     /// sends; ignored when a browser loads ahead (`Sec-Purpose: prefetch`).
     #[param(required = false, inline)]
     refresh: Option<Switch>,
+    /// `catalog_elements`: also the linked elements of the account's lists, of the contact and of each lead (json only).
+    #[param(required = false, inline)]
+    include: Option<IncludedPart>,
     /// The form of the answer; beats `Accept`.
     #[param(required = false, inline)]
     format: Option<FormatName>,
@@ -79,6 +82,15 @@ pub(crate) struct BatchParams {
     /// Older cache entries, in seconds, count as stale.
     #[param(required = false, minimum = 0, maximum = 2_147_483_647)]
     max_age: Option<u64>,
+    /// `catalog_elements`: also the linked elements of the account's lists, of the contact and of each lead (json only).
+    #[param(required = false, inline)]
+    include: Option<IncludedPart>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+enum IncludedPart {
+    CatalogElements,
 }
 
 #[derive(ToSchema)]

@@ -24,12 +24,12 @@ pub(super) struct Leads<'a> {
 impl<'a> Leads<'a> {
     pub(super) fn new(card: &'a Card, now: Timestamp) -> Self {
         let open = card.leads.iter().filter(|lead| lead.state == Some(LeadState::Open)).count();
-        let is_counted = !card.leads_partial && !card.leads.is_empty();
+        let is_counted = !card.partial.leads && !card.leads.is_empty();
         let mut first: Vec<_> = card.leads.iter().map(|lead| Lead::new(lead, now)).collect();
         let rest = first.split_off(first.len().min(IN_VIEW));
         Self {
             open: is_counted.then(|| format!("{open} open of {}", card.leads.len())),
-            is_partial: card.leads_partial,
+            is_partial: card.partial.leads,
             first,
             rest,
         }

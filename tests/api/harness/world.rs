@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use callcard::cache::{Ask, Cache, FillError, Patience, Search, Served, Settings, Source, Unserved};
-use callcard::card::Card;
+use callcard::card::{Card, Partial};
 use callcard::contact::{ContactId, PartyId};
 use callcard::metrics::Metrics;
 use callcard::outcome::Class;
@@ -139,7 +139,8 @@ pub(crate) fn card(id: u64, name: &str, numbers: &[E164], version: i64) -> Card 
         updated_at: Some(Timestamp::from_second(version).unwrap()),
         next_task_at: None,
         leads: Vec::new(),
-        leads_partial: false,
+        elements: Vec::new(),
+        partial: Partial::default(),
         numbers: numbers.iter().map(|e164| Number { e164: *e164, extension: None }).collect(),
     }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::crm::CrmError;
+use super::CrmError;
 
 /// How long a refusal is believed: somebody may have given the right meanwhile.
 const BELIEVED: Duration = Duration::from_secs(10 * 60);
 
-/// One right of the token's user.
+/// One right of the token's user, until the CRM refuses it.
 #[derive(Debug)]
-pub(super) struct Right {
+pub struct Permission {
     /// What it lets us read.
     of: &'static str,
     /// What follows from its lack.
@@ -21,18 +21,21 @@ pub(super) struct Right {
     refused: Mutex<Option<Instant>>,
 }
 
-impl Right {
-    pub(super) const fn new(of: &'static str, lack: &'static str) -> Self {
+impl Permission {
+    /// A right that nobody has refused yet: what it lets us read, and what follows from its lack, both for the log.
+    #[must_use]
+    pub const fn new(of: &'static str, lack: &'static str) -> Self {
         Self { of, lack, refused: Mutex::new(None) }
     }
 
     /// Whether asking is of no use now.
-    pub(super) fn is_refused(&self) -> bool {
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
         self.refused().is_some_and(|until| Instant::now() < until)
     }
 
     /// Learns from how a call ended. Only an answer proves that the right is there.
-    pub(super) fn learn<T>(&self, result: &Result<T, CrmError>) {
+    pub fn learn<T>(&self, result: &Result<T, CrmError>) {
         let mut refused = self.refused();
         match result {
             Err(CrmError::Forbidden) => {
@@ -62,7 +65,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_is_believed_for_a_while_and_an_answer_ends_it() {
-        let right = Right::new("leads", "cards show only their ids");
+        let right = Permission::new("leads", "cards show only their ids");
         assert!(!right.is_refused());
         right.learn::<()>(&Err(CrmError::Forbidden));
         right.learn::<()>(&Err(CrmError::Timeout));
