@@ -41,10 +41,10 @@ impl Plan {
     pub(super) fn texts(&self, number: E164) -> Vec<SearchText> {
         let mut texts = match self.calibration.verdict() {
             SearchVerdict::Digits => {
-                without_more_of(number.search_texts(), |text, other| digits(text).contains(&digits(other)))
+                without_more_of(&number.search_texts(), |text, other| digits(text).contains(&digits(other)))
             }
-            SearchVerdict::Last7 => without_more_of(number.search_texts(), |text, other| tail(text) == tail(other)),
-            SearchVerdict::Raw => without_more_of(number.tail_texts(), |text, other| text.contains(other)),
+            SearchVerdict::Last7 => without_more_of(&number.search_texts(), |text, other| tail(text) == tail(other)),
+            SearchVerdict::Raw => without_more_of(&number.tail_texts(), |text, other| text.contains(other)),
             SearchVerdict::Unproven => number.search_texts(),
         };
         texts.sort_by_key(|text| std::cmp::Reverse(self.score(text.form)));
@@ -73,7 +73,7 @@ impl Plan {
 
 /// Leaves out each text that finds nothing beyond what another one finds: `finds_less(text, other)`. Of two that find the same, the
 /// earlier stays.
-fn without_more_of(texts: Vec<SearchText>, finds_less: impl Fn(&str, &str) -> bool) -> Vec<SearchText> {
+fn without_more_of(texts: &[SearchText], finds_less: impl Fn(&str, &str) -> bool) -> Vec<SearchText> {
     let is_spared = |(at, text): &(usize, &SearchText)| {
         texts.iter().enumerate().any(|(other_at, other)| {
             let same = finds_less(&other.text, &text.text);
