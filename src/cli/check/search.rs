@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::row::Row;
+use crate::crm::CrmError;
 use crate::lookup::Calibration;
 use crate::outcome::SearchVerdict;
 
@@ -17,6 +18,7 @@ pub(super) async fn row(calibration: &Calibration, patience: Duration) -> Row {
             "it works, with more calls; CALLCARD_SEARCH can say what you know",
         ),
         Ok(Ok(_)) => Row::fine("search", calibration.describe()),
+        Ok(Err(CrmError::Forbidden)) => Row::skipped("search", "needs the right to list contacts"),
         Ok(Err(error)) => Row::odd("search", format!("could not be measured: {error}"), AGAIN),
         Err(_) => Row::odd("search", "could not be measured in time", AGAIN),
     }
