@@ -123,11 +123,14 @@ impl E164 {
         ];
         let common = self.common_tail();
         let mut texts: Vec<SearchText> = Vec::new();
-        for form in FORMS {
-            if let Some(text) = self.search_text(form).map(|text| last_digits(&text, common).to_owned())
-                && texts.iter().all(|known| known.text != text)
-            {
-                texts.push(SearchText { form, text });
+        // Of two numbers of one phone, the one that is no longer handed out has no groups.
+        for number in std::iter::once(self).chain(self.equivalents()) {
+            for form in FORMS {
+                if let Some(text) = number.search_text(form).map(|text| last_digits(&text, common).to_owned())
+                    && texts.iter().all(|known| known.text != text)
+                {
+                    texts.push(SearchText { form, text });
+                }
             }
         }
         // A number too short for a tail has its whole digits, code included.
