@@ -58,5 +58,6 @@ fn assert_leads(got: &Got, as_answer: AsAnswer, rule: &str) {
         }
     }
     let is_partial = matches!(as_answer, AsAnswer::Failed | AsAnswer::Late);
-    assert_eq!(json["partial"] == serde_json::json!(["leads"]), is_partial, "{rule}: {json}");
+    // The company's name, which is asked for at the same time, may lack too.
+    assert_eq!(json["partial"][0] == "leads", is_partial, "{rule}: {json}");
 }
