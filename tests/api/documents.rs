@@ -100,3 +100,39 @@ fn every_metric_of_the_contract_is_there_from_the_start() {
         assert!(table.contains(&format!("`callcard_{name}`")), "{name} is missing");
     }
 }
+
+/// The words that the contract allows in a label, and that dashboards and alerts may ask for by name.
+const WORDS: [(&str, &str); 5] = [
+    ("status", "hit miss stale coalesced directory skipped rejected"),
+    ("answer", "found not_found withheld extension invalid error"),
+    ("endpoint", "contacts_query contacts_list contacts_by_id leads pipelines users companies events account oauth"),
+    ("outcome", "ok empty timeout connect rate_limited unauthorized forbidden server_error malformed short_circuited"),
+    ("class", "live background"),
+];
+
+fn words(label: &str) -> impl Iterator<Item = &'static str> {
+    let (_, words) = WORDS.iter().find(|(name, _)| *name == label).unwrap();
+    words.split_whitespace()
+}
+
+#[test]
+fn every_label_value_of_the_contract_is_there_from_the_start() {
+    let scrape = Metrics::new().encode().unwrap();
+    let has = |series: String| assert!(scrape.lines().any(|line| line == format!("callcard_{series} 0")), "{series}");
+    for status in words("status") {
+        has(format!("lookup_duration_seconds_count{{status=\"{status}\"}}"));
+        for answer in words("answer") {
+            has(format!("lookups_total{{answer=\"{answer}\",status=\"{status}\"}}"));
+        }
+    }
+    for endpoint in words("endpoint") {
+        has(format!("upstream_request_duration_seconds_count{{endpoint=\"{endpoint}\"}}"));
+        for outcome in words("outcome") {
+            has(format!("upstream_requests_total{{endpoint=\"{endpoint}\",outcome=\"{outcome}\"}}"));
+        }
+    }
+    for class in words("class") {
+        has(format!("upstream_quota_wait_seconds_count{{class=\"{class}\"}}"));
+        has(format!("upstream_quota_refusals_total{{class=\"{class}\"}}"));
+    }
+}
