@@ -29,7 +29,7 @@ def free_port():
 
 
 class Stand:
-    """Two processes; `close` ends them. A test that needs other settings starts another one."""
+    """Two processes; `close` ends them. A test that needs other settings starts another one; a variable that is None is not set."""
 
     def __init__(self, binary, listen=None, **variables):
         self.log = tempfile.TemporaryFile("w+")
@@ -48,6 +48,7 @@ class Stand:
             "CALLCARD_LOG": "warn",
             **variables,
         }
+        environment = {name: value for name, value in environment.items() if value is not None}
         try:
             self._start([binary, "sandbox", "--listen", self.crm.removeprefix("http://"), "--contacts", "500"], environment)
             self._wait_for(self.crm + "/_sandbox")
