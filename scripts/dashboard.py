@@ -126,9 +126,11 @@ ROWS = [
         Panel("Refused for want of quota", "Calls that would have come too late and so were not made. `live` ones mean that the quota does not suffice.", "reqps",
               [total("upstream_quota_refusals_total", "class")]),
         Panel("Calls suspended", "1 while an instance makes no calls to the CRM. The log says why.", "none",
-              [("callcard_upstream_breaker_open", "{{instance}}")], most=1, width=12),
+              [("callcard_upstream_breaker_open", "{{instance}}")], most=1),
         Panel("Verdicts", "What comparing the CRM's candidates with the number found. `incomplete`: a full page without a match, which is never taken for \"nobody\".", "ops",
-              [total("verdicts_total", "verdict")], stack=True, width=12),
+              [total("verdicts_total", "verdict")], stack=True),
+        Panel("Search", "How the account's search treats the formatting of stored numbers, as measured or set. `unproven` costs up to six searches a number.", "none",
+              [("max by (mode) (callcard_search_mode)", "{{mode}}")], most=1),
     ]),
     Row("Token", [
         Panel("Token ends in", "A long-lived token has to be replaced by a person; an access token is renewed half an hour to an hour before.", "s",
