@@ -263,7 +263,12 @@ impl CrmClient {
         self.batches(Endpoint::Companies, query::companies_by_id(ids.iter().map(|id| id.0)), ask).await
     }
 
-    async fn batches<R: Record>(&self, endpoint: Endpoint, paths: Vec<String>, ask: Ask) -> Result<Vec<R>, CrmError> {
+    pub(super) async fn batches<R: Record>(
+        &self,
+        endpoint: Endpoint,
+        paths: Vec<String>,
+        ask: Ask,
+    ) -> Result<Vec<R>, CrmError> {
         let mut records = Vec::new();
         for path in paths {
             records.extend(self.pages(endpoint, path, BATCH_PAGES, ask).await?.whole()?);
@@ -298,7 +303,7 @@ impl CrmClient {
     }
 
     /// One question: a request, and a second one if the first failed in a way that may pass.
-    async fn call<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
+    pub(super) async fn call<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
         let question = Question::get(path);
         match self.authorized(endpoint, &question, ask).await {
             Err(failure) if self.is_worth_a_retry(&failure, ask) => {

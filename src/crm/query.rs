@@ -5,8 +5,11 @@
 
 use std::fmt;
 
+use super::lists::{Latest, Window};
+use crate::contact::UnixSeconds;
+
 /// The most records the API gives in one page.
-const LIMIT: usize = 250;
+pub(super) const LIMIT: usize = 250;
 /// A longer request line may be refused on the way; ids of up to twelve digits fit a whole page's worth.
 const MAX_PATH: usize = 7_900;
 
@@ -104,6 +107,49 @@ pub(super) fn companies_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String>
 /// One path for each batch of elements of one list.
 pub(super) fn elements_by_id(catalog: u64, ids: impl IntoIterator<Item = u64>) -> Vec<String> {
     by_id(&format!("/api/v4/catalogs/{catalog}/elements?limit={LIMIT}"), ids)
+}
+
+/// One path for each batch of leads, with their contacts.
+pub(super) fn linked_leads_by_id(ids: impl IntoIterator<Item = u64>) -> Vec<String> {
+    by_id(&format!("{LEADS}limit={LIMIT}"), ids)
+}
+
+/// Contacts with their leads, to be listed.
+pub(super) const CONTACTS: &str = "/api/v4/contacts?with=leads,catalog_elements&";
+/// Leads with their contacts, to be listed.
+pub(super) const LEADS: &str = "/api/v4/leads?with=contacts,catalog_elements&";
+/// Companies, to be listed.
+pub(super) const COMPANIES: &str = "/api/v4/companies?";
+
+/// A window of a list by ascending id.
+pub(super) fn window(list: &str, window: Window) -> String {
+    let Window { page, limit, changed_since } = window;
+    let since = changed_since.map_or_else(String::new, |at| format!("&filter[updated_at][from]={}", at.0));
+    format!("{list}limit={limit}&order[id]=asc{since}&page={page}")
+}
+
+/// The last record of a list.
+pub(super) fn latest(list: &str, by: Latest) -> String {
+    let field = match by {
+        Latest::Change => "updated_at",
+        Latest::Id => "id",
+    };
+    format!("{list}limit=1&order[{field}]=desc")
+}
+
+/// What tells of contacts and leads that vanished, were linked, or changed in a way that cards show.
+const EVENT_KINDS: &str = "contact_added,contact_deleted,contact_restored,entity_merged,entity_linked,entity_unlinked,\
+    name_field_changed,custom_field_value_changed,entity_responsible_changed,\
+    lead_added,lead_deleted,lead_status_changed,sale_field_changed";
+/// The most events the API gives in one page.
+const EVENTS_LIMIT: usize = 100;
+
+/// A page of the journal.
+pub(super) fn events(since: UnixSeconds, page: usize) -> String {
+    let from = since.0;
+    format!(
+        "/api/v4/events?filter[type]={EVENT_KINDS}&filter[created_at][from]={from}&limit={EVENTS_LIMIT}&page={page}"
+    )
 }
 
 /// A further page of a list.

@@ -78,6 +78,28 @@ impl Pipelines {
         self.stages.get(&(pipeline, stage)).cloned()
     }
 
+    /// Names that were kept elsewhere.
+    #[must_use]
+    pub fn new(
+        pipelines: impl IntoIterator<Item = (PipelineId, String)>,
+        stages: impl IntoIterator<Item = (PipelineId, StageId, String)>,
+    ) -> Self {
+        Self {
+            pipelines: pipelines.into_iter().map(|(id, name)| (id, name.into())).collect(),
+            stages: stages.into_iter().map(|(pipeline, stage, name)| ((pipeline, stage), name.into())).collect(),
+        }
+    }
+
+    /// Every pipeline, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = (PipelineId, &str)> {
+        self.pipelines.iter().map(|(id, name)| (*id, &**name))
+    }
+
+    /// Every stage, in any order.
+    pub fn stages(&self) -> impl Iterator<Item = (PipelineId, StageId, &str)> {
+        self.stages.iter().map(|((pipeline, stage), name)| (*pipeline, *stage, &**name))
+    }
+
     fn from_records(records: Vec<Pipeline>) -> Self {
         let mut names = Self::default();
         for pipeline in records {
@@ -112,6 +134,11 @@ impl Owners {
         self.0.get(&id)?.group
     }
 
+    /// Every user, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = (UserId, Option<&str>, Option<GroupId>)> {
+        self.0.iter().map(|(id, known)| (*id, known.name.as_deref(), known.group))
+    }
+
     fn from_records(records: Vec<User>) -> Self {
         let known = |user: User| (user.id, Known { name: user.name.map(Into::into), group: user.group });
         Self(records.into_iter().map(known).collect())
@@ -129,8 +156,28 @@ impl Groups {
         self.0.get(&id).cloned()
     }
 
+    /// Every group, in any order.
+    pub fn iter(&self) -> impl Iterator<Item = (GroupId, &str)> {
+        self.0.iter().map(|(id, name)| (*id, &**name))
+    }
+
     fn from_records(GroupList(records): GroupList) -> Self {
         Self(records.into_iter().map(|(id, name)| (id, name.into())).collect())
+    }
+}
+
+/// Names and groups that were kept elsewhere.
+impl FromIterator<(UserId, Option<String>, Option<GroupId>)> for Owners {
+    fn from_iter<I: IntoIterator<Item = (UserId, Option<String>, Option<GroupId>)>>(users: I) -> Self {
+        let known = |(id, name, group): (_, Option<String>, _)| (id, Known { name: name.map(Into::into), group });
+        Self(users.into_iter().map(known).collect())
+    }
+}
+
+/// Names that were kept elsewhere.
+impl FromIterator<(GroupId, String)> for Groups {
+    fn from_iter<I: IntoIterator<Item = (GroupId, String)>>(names: I) -> Self {
+        Self(names.into_iter().map(|(id, name)| (id, name.into())).collect())
     }
 }
 
@@ -168,6 +215,20 @@ impl Dictionaries {
     /// Loads the lists that every card needs, so that the first caller does not wait for them.
     pub async fn preload(&self, ask: Ask) {
         tokio::join!(self.load_pipelines(|_| true, ask), self.load_owners(|_| true, ask), self.groups(ask));
+    }
+
+    /// The lists whole, as they are held; loaded first if there are none, and again if these ids are not in them.
+    pub async fn lists(
+        &self,
+        owners: &[UserId],
+        stages: &[(PipelineId, StageId)],
+        ask: Ask,
+    ) -> (Names<Owners>, Names<Groups>, Names<Pipelines>) {
+        tokio::join!(
+            self.load_owners(|names| owners.iter().all(|id| names.0.contains_key(id)), ask),
+            self.groups(ask),
+            self.load_pipelines(|names| stages.iter().all(|key| names.stages.contains_key(key)), ask),
+        )
     }
 
     /// The names of these stages and their pipelines.

@@ -3,6 +3,7 @@
 //! Whatever comes, reading it ends: in records, in "nothing there", or in [`CrmError::Malformed`]. A list also says how it ends,
 //! because "nobody has this number" may only be said of a list that was seen to its end.
 
+mod event;
 pub(super) mod loose;
 mod record;
 mod shape;
@@ -15,10 +16,13 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use self::event::WireEvent;
 use self::record::{
-    Reading, WireAccount, WireContact, WireGroups, WireLead, WireNamed, WirePipeline, WireSubscription, WireUser,
+    Reading, WireAccount, WireCompany, WireContact, WireGroups, WireLead, WireLinkedLead, WireNamed, WirePipeline,
+    WireSubscription, WireUser,
 };
 use super::CrmError;
+use super::lists::{Event, LinkedLead, NamedCompany};
 use super::response::Body;
 use super::rights::Glance;
 use super::subscriptions::Subscription;
@@ -185,6 +189,9 @@ listed! {
     Contact<CompanyId>: companies of WireContact, by read_company;
     Specimen: contacts of WireContact, by read_specimen;
     Lead: leads of WireLead, by read;
+    LinkedLead: leads of WireLinkedLead, by read;
+    NamedCompany: companies of WireCompany, by read;
+    Event: events of WireEvent, by read;
     Pipeline: pipelines of WirePipeline, by read;
     Subscription: webhooks of WireSubscription, by read;
     User: users of WireUser, by read;

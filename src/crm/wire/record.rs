@@ -12,6 +12,7 @@ use crate::contact::{
     self, Account, CatalogId, CompanyId, ContactId, Element, ElementId, GroupId, Lead, LeadId, PipelineId, StageId,
     Tag, UnixSeconds, UserId,
 };
+use crate::crm::lists::{LinkedLead, NamedCompany};
 use crate::crm::subscriptions::Subscription;
 
 /// A contact as a search may see it. Personal data: the `Debug` form shows the id only.
@@ -265,6 +266,34 @@ impl WireLead {
     }
 }
 
+/// A lead with what hangs on it. Contacts are there only if asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireLinkedLead {
+    #[serde(flatten)]
+    lead: WireLead,
+    #[serde(rename = "_embedded", deserialize_with = "loose::object")]
+    embedded: LinkedContacts,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LinkedContacts {
+    #[serde(deserialize_with = "loose::list")]
+    contacts: Option<Vec<Link>>,
+}
+
+impl WireLinkedLead {
+    pub(super) fn read(self) -> Reading<LinkedLead> {
+        let contacts = ids(self.embedded.contacts).map(ContactId).collect();
+        match self.lead.read() {
+            Reading::Record(lead) => Reading::Record(LinkedLead { lead, contacts }),
+            Reading::Deleted => Reading::Deleted,
+            Reading::Unusable => Reading::Unusable,
+        }
+    }
+}
+
 /// A user of the CRM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::crm) struct User {
@@ -355,6 +384,22 @@ pub(super) struct WireNamed {
 impl WireNamed {
     pub(super) fn read(self) -> Reading<Named> {
         Reading::of(self.id, false, |id| Named { id, name: self.name })
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct WireCompany {
+    #[serde(flatten)]
+    named: WireNamed,
+    #[serde(deserialize_with = "loose::seconds")]
+    updated_at: Option<i64>,
+}
+
+impl WireCompany {
+    pub(super) fn read(self) -> Reading<NamedCompany> {
+        let (name, updated_at) = (self.named.name, self.updated_at.map(UnixSeconds));
+        Reading::of(self.named.id, false, |id| NamedCompany { id: CompanyId(id), name, updated_at })
     }
 }
 
