@@ -10,6 +10,7 @@
 //! http      query string → what is asked, by whom, in which form
 //! phone     text → the one number it means                        a bad number ends here; below, nobody sees a raw string
 //! lookup    withheld, extension → answered; a number → the cache
+//! directory (if there is one, and it is current) → answered, for nobody too
 //! cache     fresh → answered. stale → wait a little for the fill. absent → wait for the fill
 //! crm       gate (breaker, quota) → wire → the contacts the CRM found
 //! matching  which of them really own the number
@@ -27,7 +28,7 @@
 //! | 0 | [`phone`], [`outcome`] (the closed sets of words), [`telemetry`], [`shutdown`] |
 //! | 1 | [`contact`] (what a CRM knows, in our words), [`metrics`] |
 //! | 2 | [`card`] (what we promise), [`matching`] (pure), [`crm`] (client, tokens, wire, gate, dictionaries, webhooks) |
-//! | 3 | [`cache`] (entries, fills in flight, bounded stores) |
+//! | 3 | [`cache`] (entries, fills in flight, bounded stores), [`directory`] (the whole contact base, mirrored) |
 //! | 4 | [`lookup`] (the one place with the order of business) |
 //! | 5 | [`render`] (one file a form), [`http`] (one file an endpoint group) |
 //! | 6 | [`config`] (fills the components' own settings) |
@@ -41,6 +42,7 @@ pub mod cli;
 pub mod config;
 pub mod contact;
 pub mod crm;
+pub mod directory;
 pub mod http;
 pub mod lookup;
 pub mod matching;

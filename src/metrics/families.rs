@@ -206,11 +206,26 @@ impl Webhooks {
     }
 }
 
-/// What the mirror and the shared store will report. They are there from the start, at zero, so that dashboards and alerts can name them.
-pub(super) fn directory(r: &Registrar<'_>) {
-    r.gauge("directory_contacts", "Contacts in the local mirror.");
-    r.gauge("directory_lag_seconds", "How far the local mirror is behind the CRM.");
-    r.gauge("directory_complete", "1 once the local mirror holds the whole contact base, else 0.");
+/// The mirror of the contact base. At zero where there is none.
+#[derive(Debug)]
+pub(super) struct DirectoryFamilies {
+    pub(super) contacts: IntGauge,
+    pub(super) lag: IntGauge,
+    pub(super) complete: IntGauge,
+}
+
+impl DirectoryFamilies {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        Self {
+            contacts: r.gauge("directory_contacts", "Contacts in the local mirror."),
+            lag: r.gauge("directory_lag_seconds", "How far the local mirror is behind the CRM."),
+            complete: r.gauge("directory_complete", "1 once the local mirror holds the whole contact base, else 0."),
+        }
+    }
+}
+
+/// What the shared store will report. It is there from the start, at zero, so that dashboards and alerts can name it.
+pub(super) fn shared(r: &Registrar<'_>) {
     let errors = r.counter("shared_errors_total", "Failed calls to the shared store.", &["op"]);
     for op in SharedOp::ALL {
         errors.with_label_values(&[op.as_str()]);

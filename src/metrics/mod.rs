@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use prometheus::{IntCounter, Registry, TextEncoder};
 
-use self::families::{CacheFamilies, Http, Lookups, Tokens, Upstream, Webhooks};
+use self::families::{CacheFamilies, DirectoryFamilies, Http, Lookups, Tokens, Upstream, Webhooks};
 use self::registrar::Registrar;
 use crate::outcome::{
     AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
@@ -26,6 +26,7 @@ pub struct Metrics {
     upstream: Upstream,
     tokens: Tokens,
     cache: CacheFamilies,
+    directory: DirectoryFamilies,
     http: Http,
     webhooks: Webhooks,
 }
@@ -40,8 +41,9 @@ impl Metrics {
         let tokens = Tokens::register(&r);
         let (cache, http) = (CacheFamilies::register(&r), Http::register(&r));
         let webhooks = Webhooks::register(&r);
-        families::directory(&r);
-        Self { registry, lookups, upstream, tokens, cache, http, webhooks }
+        let directory = DirectoryFamilies::register(&r);
+        families::shared(&r);
+        Self { registry, lookups, upstream, tokens, cache, directory, http, webhooks }
     }
 
     /// Adds what only the running program can say: its build and its process.
@@ -134,6 +136,14 @@ impl Metrics {
     #[must_use]
     pub fn evictions(&self, cause: EvictionCause) -> IntCounter {
         self.cache.evictions.with_label_values(&[cause.as_str()])
+    }
+
+    /// The mirror as it stands.
+    pub fn directory(&self, contacts: u64, lag: Duration, complete: bool) {
+        let directory = &self.directory;
+        directory.contacts.set(i64::try_from(contacts).unwrap_or(i64::MAX));
+        directory.lag.set(i64::try_from(lag.as_secs()).unwrap_or(i64::MAX));
+        directory.complete.set(i64::from(complete));
     }
 
     /// A stale answer of this age was given.
