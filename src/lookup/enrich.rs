@@ -4,12 +4,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Upstream;
 use crate::card::{Card, Company, Group, LeadState, LeadView, Owner, Partial, TagView, timestamp};
 use crate::contact::{Contact, GroupId, Lead, LeadId, PartyId, Tag, UserId};
 use crate::crm::dictionary::{CompanyNames, Groups, Names, Owners, Pipelines};
 use crate::crm::{Ask, CrmError, Permission};
+use crate::directory;
 use crate::phone::{self, Number, Region};
 
 /// Leads whose details are fetched for one fill at most, newest first; the others keep id and url.
@@ -85,6 +87,26 @@ impl Enricher {
         );
         let names = KnownNames { pipelines, owners: owners_known, groups, companies };
         owners.iter().map(|owner| self.card(owner, &details, &names)).collect()
+    }
+
+    /// A card with what the mirror holds.
+    pub(super) fn recorded(&self, owner: directory::Owner, names: &directory::Names) -> Card {
+        let directory::Owner { contact, numbers, leads, unknown_leads, company } = owner;
+        let company_names: CompanyNames = contact.company.zip(company.map(Into::into)).into_iter().collect();
+        let names = KnownNames {
+            pipelines: Names { known: Arc::clone(&names.pipelines), degraded: false },
+            owners: Names { known: Arc::clone(&names.owners), degraded: false },
+            groups: Names { known: Arc::clone(&names.groups), degraded: false },
+            companies: Names { known: Arc::new(company_names), degraded: false },
+        };
+        let unknown: HashSet<LeadId> = unknown_leads.into_iter().collect();
+        let details = Details {
+            by_id: leads.into_iter().map(|lead| (lead.id, lead)).collect(),
+            asked: contact.leads.iter().copied().filter(|id| !unknown.contains(id)).collect(),
+            complete: unknown.is_empty(),
+            refused: false,
+        };
+        self.card(&(contact.with_id(PartyId::from), numbers), &details, &names)
     }
 
     /// The users and their groups. Groups are for users: nobody's group is asked for.

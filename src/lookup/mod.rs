@@ -9,6 +9,7 @@ mod calibration;
 mod enrich;
 mod fill;
 pub mod hints;
+mod mirror;
 mod outage;
 mod plan;
 
@@ -24,12 +25,15 @@ pub use self::enrich::Leads;
 pub use self::hints::Hints;
 pub use crate::cache::{Explained, Forwarded, Freshness};
 
+use self::enrich::Enricher;
 use self::fill::CrmSource;
+use self::mirror::{Mirror, Says};
 use crate::cache::{self, Ask, Cache, FillError, Reach, Served, Unserved};
 use crate::card::Card;
 use crate::contact::{CompanyId, ContactId};
 use crate::crm::dictionary::{Dictionaries, ElementNames, Names};
 use crate::crm::{self, CrmClient, WebLinks};
+use crate::directory::Directory;
 use crate::matching;
 use crate::metrics::Metrics;
 use crate::outcome::{AnswerKind, CacheStatus, Class};
@@ -97,6 +101,7 @@ pub struct Upstream {
 pub struct LookupService {
     cache: Cache,
     hints: Hints,
+    mirror: Option<Arc<Mirror>>,
     soft_deadline: Duration,
     deadline: Duration,
     calibration: Calibration,
@@ -118,7 +123,16 @@ impl LookupService {
         let source = Arc::new(CrmSource::new(settings, crm, calibration.clone(), Arc::clone(&metrics)));
         let cache = Cache::new(cache, source, Arc::clone(&metrics));
         let hints = Hints::new(cache.clone(), names.clone(), region, Arc::clone(&metrics));
-        Self { cache, hints, soft_deadline, deadline, calibration, names, metrics }
+        Self { cache, hints, mirror: None, soft_deadline, deadline, calibration, names, metrics }
+    }
+
+    /// The same service with a mirror of the contact base to ask first, which is told every hint. `settings` and `crm` are those it was made
+    /// with.
+    #[must_use]
+    pub fn with_mirror(self, directory: Directory, settings: Settings, crm: Upstream) -> Self {
+        let enricher = Enricher::new(crm, settings.leads, settings.region);
+        tokio::spawn(mirror::listen(self.hints.subscribe(), directory.clone()));
+        Self { mirror: Some(Arc::new(Mirror { directory, enricher, companies: settings.companies })), ..self }
     }
 
     /// What is known of the account's search. Nothing is measured before [`Calibration::keep`] runs.
@@ -150,17 +164,30 @@ impl LookupService {
     async fn ask(&self, number: &Number, wants: &Wants, arrived: Instant) -> Result<Answer, LookupFailure> {
         let hard = arrived + wants.deadline.unwrap_or(self.deadline).min(LONGEST_DEADLINE);
         let soft = if wants.patient { hard } else { (arrived + self.soft_deadline).min(hard) };
-        let ask = Ask { soft, hard, max_age: wants.max_age };
-        let mut answer = match self.cache.get(number, &ask).await {
-            Ok(served) => answer(number, served),
-            Err(unserved) => return Err(failure(number, unserved)),
-        };
+        let mut answer = self.found(number, Ask { soft, hard, max_age: wants.max_age }).await?;
         if let Finding::Found(found) = &mut answer.finding
             && wants.elements
         {
             found.elements = Some(self.element_names(&found.best, hard).await);
         }
         Ok(answer)
+    }
+
+    /// What the mirror says, if it may; else what the cache has or gets; else what the mirror knew.
+    async fn found(&self, number: &Number, ask: Ask) -> Result<Answer, LookupFailure> {
+        let fallback = match self.mirror.as_ref().map_or(Says::Nothing, |mirror| mirror.ask(number, ask.max_age)) {
+            Says::Answer(answer) => return Ok(answer),
+            Says::Fallback(answer) => Some(answer),
+            Says::Nothing => None,
+        };
+        // Who has something to fall back on waits no longer than for a stale entry.
+        let hard = if fallback.is_some() { ask.soft } else { ask.hard };
+        let asked = self.cache.get(number, &Ask { hard, ..ask }).await.map(|served| answer(number, served));
+        match (asked, fallback) {
+            (Ok(stale), Some(fallback)) if stale.freshness.age > fallback.freshness.age => Ok(fallback),
+            (Ok(answer), _) | (Err(_), Some(answer)) => Ok(answer),
+            (Err(unserved), None) => Err(failure(number, unserved)),
+        }
     }
 
     /// The names of a card's list elements, as far as they are known or can be had by then.
@@ -191,13 +218,15 @@ impl LookupService {
     /// Drops what is known about a number; tells whether anything was.
     #[expect(clippy::must_use_candidate, reason = "done for its effect")]
     pub fn forget_number(&self, number: E164) -> bool {
-        self.cache.invalidate_phone(number, Reach::Remove)
+        let was_mirrored = self.mirror.as_ref().is_some_and(|mirror| mirror.directory.drop_number(number));
+        self.cache.invalidate_phone(number, Reach::Remove) || was_mirrored
     }
 
     /// Drops what is known about a contact and its numbers; tells how many numbers had an entry.
     #[expect(clippy::must_use_candidate, reason = "done for its effect")]
     pub fn forget_contact(&self, id: ContactId) -> usize {
-        self.cache.invalidate_contact(id, Reach::Remove)
+        let mirrored = self.mirror.as_ref().map_or(0, |mirror| mirror.directory.drop_contacts(&[id]));
+        self.cache.invalidate_contact(id, Reach::Remove).max(mirrored)
     }
 
     /// Drops what is known about a company and its numbers; tells how many numbers had an entry.
@@ -208,6 +237,7 @@ impl LookupService {
 
     /// Lets everything count as stale; it stays usable while the CRM cannot be asked.
     pub fn expire_all(&self) {
+        self.mirror.iter().for_each(|mirror| mirror.directory.expire());
         self.cache.expire_all();
     }
 
@@ -220,6 +250,7 @@ impl LookupService {
     /// Copies what is countable into the metrics; called when they are scraped.
     pub fn observe(&self) {
         self.hints.observe();
+        self.mirror.iter().for_each(|mirror| mirror.directory.observe(&self.metrics));
         self.cache.observe();
     }
 }
