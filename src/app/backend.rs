@@ -10,7 +10,8 @@ use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::Gate;
 use crate::crm::http::{HttpTransport, SetupError};
 use crate::crm::{CrmClient, TokenSource, Transport, WebLinks};
-use crate::lookup::{LookupService, Upstream};
+use crate::directory::{self, Directory, Feed, OpenError};
+use crate::lookup::{self, LookupService, Upstream};
 use crate::metrics::Metrics;
 
 /// The components behind the endpoints. Clones share everything.
@@ -28,6 +29,10 @@ pub struct Backend {
     pub names: Dictionaries,
     /// Who is calling?
     pub lookups: LookupService,
+    /// The mirror of the contact base, once it is opened.
+    pub directory: Option<Directory>,
+    links: WebLinks,
+    settings: lookup::Settings,
 }
 
 impl Backend {
@@ -49,9 +54,26 @@ impl Backend {
         let crm = CrmClient::new(settings.client, tokens.clone(), transport, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(crm.clone(), settings.names);
         let links = WebLinks::new(&settings.web_url);
-        let upstream = Upstream { client: crm.clone(), names: names.clone(), links };
+        let upstream = Upstream { client: crm.clone(), names: names.clone(), links: links.clone() };
         let lookups = LookupService::new(settings.lookup, settings.cache, upstream, Arc::clone(&metrics));
-        Self { metrics, gate, tokens, crm, names, lookups }
+        let (directory, settings) = (None, settings.lookup);
+        Self { metrics, gate, tokens, crm, names, lookups, directory, links, settings }
+    }
+
+    /// Opens the mirror and has lookups ask it first. The feed that it gives is still to be run.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be opened.
+    ///
+    /// # Panics
+    /// If opening it did.
+    pub async fn mirror(&mut self, settings: directory::Settings) -> Result<Feed, OpenError> {
+        let opening = tokio::task::spawn_blocking(move || Directory::open(settings));
+        let directory = opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let upstream = Upstream { client: self.crm.clone(), names: self.names.clone(), links: self.links.clone() };
+        self.lookups = self.lookups.clone().with_mirror(directory.clone(), self.settings, upstream);
+        self.directory = Some(directory.clone());
+        Ok(Feed::new(directory, self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone())))
     }
 }
 

@@ -17,6 +17,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use backend::Backend;
 pub use build::{REVISION, VERSION, version};
@@ -27,6 +28,7 @@ use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{BreakerState, Gate};
 use crate::crm::http::SetupError;
 use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
+use crate::directory::{Feed, OpenError};
 use crate::http::{Api, Drained, ServerSettings, serve};
 use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
@@ -47,6 +49,9 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+    /// The mirror's snapshot cannot be opened.
+    #[error(transparent)]
+    Directory(#[from] OpenError),
     /// The CRM cannot be reached even in principle.
     #[error(transparent)]
     Crm(#[from] SetupError),
@@ -66,6 +71,7 @@ pub struct App {
     names: Dictionaries,
     hook_watch: Option<HookWatch>,
     calibration: Calibration,
+    feed: Option<Feed>,
     region: Region,
     readiness: Readiness,
     server: ServerSettings,
@@ -88,8 +94,13 @@ impl App {
         let (lookup, admin) =
             (Listener::bind("lookup", config.listen).await?, Listener::bind("admin", config.admin_listen).await?);
         let region = config.backend.lookup.region;
-        let backend = Backend::new(config.backend)?;
+        let mirror = config.backend.directory.clone();
+        let mut backend = Backend::new(config.backend)?;
         backend.tokens.open().await?;
+        let feed = match mirror {
+            Some(settings) => Some(backend.mirror(settings).await?),
+            None => None,
+        };
         backend.metrics.describe_process(VERSION, REVISION.unwrap_or("unknown"));
         let watch = |secret| HookWatch::new(Hooks::new(backend.crm.clone()), secret);
         let hook_watch = config.http.webhook_secret.clone().map(watch);
@@ -106,6 +117,9 @@ impl App {
         let calibration = backend.lookups.calibration().clone();
         let search = calibration.clone();
         readiness.check("search", move || Health::Ok(search.describe()));
+        if let Some(directory) = backend.directory.clone() {
+            readiness.check("directory", move || directory.health());
+        }
         Ok(Self {
             lookup,
             admin,
@@ -115,6 +129,7 @@ impl App {
             names: backend.names,
             hook_watch,
             calibration,
+            feed,
             region,
             readiness,
             server: config.server,
@@ -152,6 +167,8 @@ impl App {
         self.hook_watch.map(|watch| tokio::spawn(watch.run()));
         tokio::spawn(first_contact::make(self.crm, self.names, self.region, credentials));
         tokio::spawn(stop.clone().run_until_cancelled_owned(self.calibration.keep()));
+        // It ends with us: what it has written down is whole at any moment.
+        let _feed = self.feed.map(|feed| AbortOnDropHandle::new(tokio::spawn(feed.run())));
         tokio::select! {
             () = shutdown => {}
             ended = &mut lookup => return finished(ended),

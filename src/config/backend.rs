@@ -1,14 +1,20 @@
 //! What is behind the endpoints: the CRM's settings and the lookup's, put into the forms their components declare.
 
+use std::path::PathBuf;
+
 use url::Url;
 
 use super::crm::Crm;
+use super::directory as mirror;
 use super::lookup::Lookup;
 use super::reader::Reader;
 use crate::crm::auth::Credentials;
 use crate::crm::http as transport;
 use crate::crm::{dictionary, gate};
-use crate::{cache, crm, lookup};
+use crate::{cache, crm, directory, lookup};
+
+/// Requests per second that a mirror may add to those of callers: reading everything as fast as possible is what the CRM suspends for.
+const MIRROR_RATE: f64 = 2.0;
 
 /// The settings of everything between the endpoints and the CRM.
 #[derive(Debug)]
@@ -29,17 +35,42 @@ pub struct Backend {
     pub lookup: lookup::Settings,
     /// How long answers are kept.
     pub cache: cache::Settings,
+    /// The mirror, if there is to be one.
+    pub directory: Option<directory::Settings>,
 }
 
 impl Backend {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let (crm, lookup) = (Crm::read(reader), Lookup::read(reader));
-        let (crm, lookup) = (crm?, lookup?);
+        Self::with(reader, mirror::read)
+    }
+
+    /// With a mirror, whether or not a service is to have one.
+    pub(super) fn read_mirrored(reader: &mut Reader<'_>) -> Option<Self> {
+        Self::with(reader, |reader| mirror::read_wherever(reader).map(Some))
+    }
+
+    fn with(
+        reader: &mut Reader<'_>,
+        read_path: impl FnOnce(&mut Reader<'_>) -> Option<Option<PathBuf>>,
+    ) -> Option<Self> {
+        let (crm, lookup, path) = (Crm::read(reader), Lookup::read(reader), read_path(reader));
+        let (crm, lookup, path) = (crm?, lookup?, path?);
+        let directory = path.map(|path| directory::Settings {
+            leads: crm.leads == lookup::Leads::Full,
+            known_fresh: lookup.known.fresh,
+            known_stale: lookup.known.stale,
+            ..directory::Settings::new(path, format!("{} {}", crm.url, crm.web_url), crm.default_region)
+        });
+        let mut gate = gate::Settings { rate: crm.rate, ..gate::Settings::default() };
+        if directory.is_some() {
+            gate.background_share = gate.background_share.min(MIRROR_RATE / f64::from(crm.rate));
+        }
         Some(Self {
             transport: transport::Settings::new(crm.url),
             credentials: crm.credentials,
             client: crm::Settings::default(),
-            gate: gate::Settings { rate: crm.rate, ..gate::Settings::default() },
+            gate,
+            directory,
             names: dictionary::Settings::default(),
             web_url: crm.web_url,
             lookup: lookup::Settings {

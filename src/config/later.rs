@@ -1,7 +1,5 @@
 //! Variables whose feature is promised but not built: read, judged and refused, so that nobody believes they work.
 
-use std::path::PathBuf;
-
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -11,21 +9,11 @@ use super::variable::{Variable, variables};
 variables! { "Not in this version":
     /// The shared second level for several replicas: redis://… or rediss://…
     SHARED_URL = secret "CALLCARD_SHARED_URL" as "URL";
-    /// `mirror`: keep the whole contact base locally
-    DIRECTORY = "CALLCARD_DIRECTORY" as "off|mirror" or "off";
-    /// Where the mirror's snapshot lives
-    DIRECTORY_PATH = "CALLCARD_DIRECTORY_PATH" as "PATH";
 }
 
 /// Each of them that is used becomes a fault.
 pub(super) fn refuse(reader: &mut Reader<'_>) {
     refuse_shared(reader);
-    if reader.choice(&DIRECTORY, &[("off", false), ("mirror", true)]) == Some(true) {
-        not_yet(reader, &DIRECTORY);
-    }
-    if let Some(Some(_)) = reader.optional(&DIRECTORY_PATH, |text| Ok::<_, String>(PathBuf::from(text))) {
-        not_yet(reader, &DIRECTORY_PATH);
-    }
 }
 
 fn refuse_shared(reader: &mut Reader<'_>) {

@@ -6,6 +6,7 @@
 
 mod backend;
 mod crm;
+mod directory;
 mod later;
 mod listen;
 mod log;
@@ -110,6 +111,14 @@ pub fn webhooks(strings: &Strings) -> Result<(Backend, SecretString), Faults> {
     Reader::run(strings, read).map(|(both, _)| both)
 }
 
+/// What is behind the endpoints, with a mirror at the configured place whether or not a service is to have one.
+///
+/// # Errors
+/// Every fault, each with its variable.
+pub fn mirrored(strings: &Strings) -> Result<Backend, Faults> {
+    Reader::run(strings, Backend::read_mirrored).map(|(backend, _)| backend)
+}
+
 /// Only how to log.
 ///
 /// # Errors
@@ -121,7 +130,7 @@ pub fn telemetry(strings: &Strings) -> Result<telemetry::Settings, Faults> {
 /// Every variable by topic, in the order of `--help`.
 #[must_use]
 pub const fn topics() -> &'static [Topic] {
-    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, later::TOPIC, log::TOPIC]
+    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, directory::TOPIC, later::TOPIC, log::TOPIC]
 }
 
 #[cfg(test)]

@@ -67,9 +67,9 @@ const ROWS: &[(&str, &str, &[&str])] = &[
         "0123456789abcdef-._~",
         &["0123456789abcde", "0123456789abcdef/", "0123456789 abcdef", "ключключключключ", " "],
     ),
-    ("CALLCARD_SHARED_URL", "rediss://cache:6380", &["cache:6379", "http://cache", "redis://"]),
     ("CALLCARD_DIRECTORY", "off", &["mirror", "on"]),
-    ("CALLCARD_DIRECTORY_PATH", "/var/lib/callcard", &["/var/lib/callcard"]),
+    ("CALLCARD_DIRECTORY_PATH", "/var/lib/callcard/mirror", &["/"]),
+    ("CALLCARD_SHARED_URL", "rediss://cache:6380", &["cache:6379", "http://cache", "redis://"]),
     ("CALLCARD_LOG", "warn,callcard::crm=debug", &["inof", "callcard=loud"]),
     ("CALLCARD_LOG_FORMAT", "json", &["xml", "text json"]),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318", &[]),
@@ -140,6 +140,18 @@ fn the_least_configuration_has_the_defaults_of_the_contract() {
 }
 
 #[test]
+fn a_mirror_stays_within_two_requests_a_second_and_keeps_cards_as_long_as_the_cache() {
+    let mirror = [("CALLCARD_DIRECTORY", "mirror"), ("CALLCARD_DIRECTORY_PATH", "/var/lib/callcard/mirror")];
+    let Backend { directory, gate, .. } =
+        config(&[mirror.as_slice(), &[("CALLCARD_KNOWN_FRESH", "5m")]].concat()).backend;
+    let directory = directory.unwrap();
+    assert_eq!((directory.known_fresh, directory.nobody_for), (Duration::from_secs(300), Duration::from_secs(60)));
+    assert!((gate.background_share * f64::from(gate.rate) - 2.0).abs() < 1e-9);
+    assert_eq!(config(&[]).backend.directory, None);
+    assert_eq!(config(&mirror[1..]).warnings[0].variable, "CALLCARD_DIRECTORY_PATH");
+}
+
+#[test]
 fn every_fault_is_reported_at_once_with_its_variable() {
     let faults = Config::check(&Strings::of(|name| match name {
         "CALLCARD_LISTEN" => Some("0.0.0.0:8080"),
@@ -163,7 +175,7 @@ fn every_fault_is_reported_at_once_with_its_variable() {
       CALLCARD_KNOWN_FRESH: "600" has no unit; write it as 250ms, 10s, 10m or 24h
       CALLCARD_SOFT_DEADLINE: is not shorter than CALLCARD_DEADLINE
       CALLCARD_FILL_TIMEOUT: is shorter than CALLCARD_DEADLINE
-      CALLCARD_DIRECTORY: is not in this version; leave it out
+      CALLCARD_DIRECTORY_PATH: is needed with CALLCARD_DIRECTORY=mirror
       CALLCARD_LOG: "inof" is not a level (error, warn, info, debug, trace, off) or a list of target=level
     "#);
 }
