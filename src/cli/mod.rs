@@ -5,6 +5,7 @@
 
 mod check;
 mod demo;
+mod directory;
 mod healthcheck;
 mod key;
 mod lookup;
@@ -78,6 +79,10 @@ enum Command {
     ///
     /// Takes the settings of `serve`; `CALLCARD_WEBHOOK_SECRET` has to be set.
     Webhooks(webhooks::Args),
+    /// Make, look at, compare or take out the mirror of the contact base
+    ///
+    /// Each takes the settings of `serve`; `CALLCARD_DIRECTORY_PATH` says where the snapshot is.
+    Directory(directory::Args),
     /// Ask a running instance how it is, for containers without a shell
     Healthcheck(healthcheck::Args),
     /// Make keys for callers
@@ -111,6 +116,7 @@ impl Command {
             Self::Lookup(args) => lookup::run(args),
             Self::Check(args) => check::run(&args),
             Self::Webhooks(args) => webhooks::run(&args),
+            Self::Directory(args) => directory::run(args),
             Self::Healthcheck(args) => healthcheck::run(&args),
             Self::Key(args) => key::run(args),
             Self::Openapi => openapi::run(),
@@ -121,10 +127,11 @@ impl Command {
 /// `serve --help` is the reference of the settings. Elsewhere they work too, but would drown the command's own flags.
 fn words() -> clap::Command {
     let hide_setting = |arg: Arg| if arg.get_env().is_some() { arg.hide(true) } else { arg };
-    let command = ["check", "healthcheck", "lookup"].iter().fold(Cli::command(), |command, name| {
-        command.mut_subcommand(name, |subcommand| subcommand.mut_args(hide_setting))
-    });
-    command.mut_subcommand("webhooks", |webhooks| webhooks.mut_subcommands(|action| action.mut_args(hide_setting)))
+    let quiet = |command: clap::Command| command.mut_args(hide_setting);
+    let alone = ["check", "healthcheck", "lookup"].iter();
+    let words = alone.fold(Cli::command(), |command, name| command.mut_subcommand(name, quiet));
+    let groups = ["directory", "webhooks"].iter();
+    groups.fold(words, |command, name| command.mut_subcommand(name, |group| group.mut_subcommands(quiet)))
 }
 
 /// clap has an answer ready: the help that was asked for, or what is wrong with the words.
