@@ -7,6 +7,7 @@ mod cache_lifetimes;
 mod calibration;
 mod coalescing;
 mod companies;
+mod directory;
 mod documents;
 mod events;
 mod everything;

@@ -6,6 +6,7 @@
 )]
 
 mod check;
+mod directory;
 mod keys;
 mod webhooks;
 

@@ -12,6 +12,7 @@ use callcard::crm::auth::{FileStore, Integration, Owner, Times};
 use callcard::crm::dictionary::Dictionaries;
 use callcard::crm::gate::{self, Gate};
 use callcard::crm::{self, CrmClient, CrmRequest, CrmResponse, TokenSource, Transport, TransportError, WebLinks};
+use callcard::directory::{self, Directory, Feed};
 use callcard::http::{Api, Settings as HttpSettings};
 use callcard::lookup::{Calibration, Leads, LookupService, SearchMode, Settings as LookupSettings, Upstream};
 use callcard::metrics::Metrics;
@@ -42,6 +43,7 @@ pub(crate) struct Options {
     pub(crate) gate: gate::Settings,
     /// With OAuth2, and its tokens in this file; else with the sandbox's long-lived token.
     pub(crate) token_file: Option<PathBuf>,
+    pub(crate) directory: Option<directory::Settings>,
 }
 
 /// The service and the CRM behind it.
@@ -53,7 +55,9 @@ pub(crate) struct Service {
     pub(crate) crm: CrmClient,
     pub(crate) lookups: LookupService,
     pub(crate) calibration: Calibration,
-    names: Dictionaries,
+    pub(crate) names: Dictionaries,
+    /// The mirror; its feed is still to be run.
+    pub(crate) directory: Option<Directory>,
     pub(crate) router: Router,
     admin: Router,
 }
@@ -82,6 +86,7 @@ impl Options {
             cache: cache::Settings::default(),
             gate: gate::Settings::default(),
             token_file: None,
+            directory: None,
         };
         options.cache.lifetimes.jitter = 0.0;
         change(&mut options);
@@ -115,12 +120,22 @@ impl Service {
         let names = Dictionaries::new(client.clone(), <_>::default());
         let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
         let upstream = Upstream { client: client.clone(), names: names.clone(), links: links.clone() };
-        let lookups = LookupService::new(options.lookup, options.cache, upstream, Arc::clone(&metrics));
+        let mut lookups = LookupService::new(options.lookup, options.cache, upstream.clone(), Arc::clone(&metrics));
+        let directory = options.directory.map(|settings| Directory::open(settings).unwrap());
+        if let Some(directory) = directory.clone() {
+            lookups = lookups.with_mirror(directory, options.lookup, upstream);
+        }
         let calibration = lookups.calibration().clone();
         let http = HttpSettings { webhook_secret: Some(HOOK_SECRET.into()), ..HttpSettings::new(region(), links) };
         let api = Api::new(lookups.clone(), CallerReader::new(10_000), metrics, http);
         let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
-        Self { sandbox, tokens, gate, crm: client, lookups, calibration, names, router, admin }
+        Self { sandbox, tokens, gate, crm: client, lookups, calibration, names, directory, router, admin }
+    }
+
+    /// The feed of the mirror.
+    pub(crate) fn feed(&self) -> Feed {
+        let directory = self.directory.clone().expect("this service has a mirror");
+        Feed::new(directory, self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone()))
     }
 
     /// As after the start of the real service: stages and users are known, and the calls for that are forgotten.
