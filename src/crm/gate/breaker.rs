@@ -19,6 +19,9 @@ use crate::outcome::Class;
 /// What those are told who come during a probe: its end is not known, but near.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 
+/// What we told the others comes back this much longer or shorter.
+const ECHO: Duration = Duration::from_millis(200);
+
 /// Why calls are suspended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -163,6 +166,25 @@ impl Breaker {
                 let too_many = self.window.record(signal == Signal::Failed, &self.settings, now);
                 (too_many && signal == Signal::Failed).then(|| self.trip(Reason::Failures, now))
             }
+        }
+    }
+
+    /// Another replica was shut out, for this much longer.
+    pub(super) fn adopt(&mut self, reason: Reason, left: Duration, now: Instant) -> Option<Change> {
+        if matches!(self.state, State::Tripped { until, .. } if now + left <= until + ECHO) {
+            return None;
+        }
+        self.trips[reason as usize] = self.trips[reason as usize].saturating_add(1);
+        self.state = State::Tripped { reason, until: now + left, probing: false };
+        self.turn_over();
+        Some(Change::Opened { reason, length: left })
+    }
+
+    /// Another replica was let in again.
+    pub(super) fn adopt_end(&mut self) -> Option<Change> {
+        match self.state {
+            State::Tripped { reason, .. } if reason.concerns_all() => Some(self.close(reason)),
+            State::Tripped { .. } | State::Closed => None,
         }
     }
 

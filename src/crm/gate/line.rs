@@ -38,6 +38,11 @@ impl Line {
         self.len() >= self.bound
     }
 
+    /// Until when the first in line is good for, if there is one.
+    pub(super) fn first(&self) -> Option<Instant> {
+        self.waiting.front().map(|first| first.until)
+    }
+
     /// Takes the last place.
     pub(super) fn join(&mut self, until: Instant) -> Ticket {
         let ticket = Ticket(self.next);

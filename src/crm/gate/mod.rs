@@ -6,15 +6,21 @@
 //!
 //! It guarantees: no closed sliding second sees more than `rate + 1` admissions; live calls go first, in the order they came; a refusal
 //! uses nothing and comes at once whenever it can be foreseen. Retries, tokens and HTTP are the client's.
+//!
+//! One of several replicas ([`Gate::in_fleet`]) keeps the same bound together with the others: its pace comes from a ledger that they share
+//! ([`fleet`]), and without it from a share of its own.
 
 mod breaker;
 mod budget;
+mod driver;
+pub mod fleet;
 mod line;
 mod notice;
 mod pace;
 mod pause;
 mod quota;
 mod settings;
+mod shared_pace;
 mod state;
 mod window;
 
@@ -25,8 +31,10 @@ use tokio::time::{Instant, sleep_until};
 
 pub use self::breaker::{BreakerState, Reason};
 pub use self::settings::{Backoff, BreakerSettings, InvalidSettings, Settings};
+pub use self::shared_pace::Standing;
 pub use self::state::GateState;
 
+use self::fleet::Fleet;
 use self::notice::Notice;
 use self::state::{Admitted, Place, State, Step};
 use super::CrmError;
@@ -37,6 +45,7 @@ use crate::outcome::Class;
 #[derive(Debug)]
 pub struct Gate {
     shared: Arc<Shared>,
+    fleet: Option<Arc<dyn Fleet>>,
 }
 
 /// The permission to make one call, now. It holds one of the places in flight.
@@ -56,6 +65,8 @@ struct Shared {
     state: Mutex<State>,
     /// Wakes those in line: somebody left, a call ended, the breaker tripped, a pause began.
     changed: Notify,
+    /// Wakes the driver: somebody came to wait, a slot was used, the CRM said something that concerns the other replicas.
+    demand: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
 
@@ -70,8 +81,31 @@ impl Gate {
     pub fn new(settings: Settings, metrics: Arc<Metrics>) -> Self {
         let settings = settings.checked().expect("settings are checked where they are read");
         metrics.breaker(false);
-        let state = Mutex::new(State::new(&settings, Instant::now()));
-        Self { shared: Arc::new(Shared { state, changed: Notify::new(), metrics }) }
+        Self { shared: Shared::new(State::new(&settings, Instant::now()), metrics), fleet: None }
+    }
+
+    /// A gate that keeps the quota together with the other replicas. Must be called inside a tokio runtime: it starts the task that stays in
+    /// touch with them, which ends with the gate.
+    ///
+    /// # Panics
+    /// If the settings do not make sense: see [`Settings::checked`].
+    #[must_use]
+    pub fn in_fleet(settings: Settings, metrics: Arc<Metrics>, fleet: Arc<dyn Fleet>) -> Self {
+        let settings = settings.checked().expect("settings are checked where they are read");
+        metrics.breaker(false);
+        let state = State::shared(&settings, fleet.patience(), Instant::now());
+        let shared = Shared::new(state, metrics);
+        tokio::spawn(driver::run(Arc::downgrade(&shared), Arc::clone(&fleet)));
+        Self { shared, fleet: Some(fleet) }
+    }
+
+    /// Takes us out of the fleet, so that the others have our share at once. No call is admitted after that.
+    pub async fn leave(&self) {
+        if let Some(fleet) = &self.fleet {
+            self.shared.state().retire();
+            self.shared.demand.notify_one();
+            fleet.leave().await;
+        }
     }
 
     /// Waits for a slot and takes it, or refuses and takes nothing. A slot is never given after `until`.
@@ -135,6 +169,9 @@ impl Pass {
         if let Some(call) = self.call.take() {
             let notices = self.shared.state().settle(call, result, Instant::now());
             self.shared.tell(&notices);
+            if self.shared.state().has_news() {
+                self.shared.demand.notify_one();
+            }
         }
     }
 }
@@ -145,12 +182,18 @@ impl Drop for Pass {
             self.shared.state().abandon(call);
         }
         self.shared.changed.notify_waiters();
+        self.shared.demand.notify_one();
     }
 }
 
 // === impl Shared ===
 
 impl Shared {
+    fn new(state: State, metrics: Arc<Metrics>) -> Arc<Self> {
+        let (changed, demand) = (Notify::new(), Arc::new(Notify::new()));
+        Arc::new(Self { state: Mutex::new(state), changed, demand, metrics })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock; and if it did, a gate that still counts beats one that is gone.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -185,6 +228,7 @@ struct InLine<'a> {
 impl<'a> InLine<'a> {
     fn join(shared: &'a Shared, class: Class, until: Instant) -> Result<Self, CrmError> {
         let place = shared.state().join(class, until, Instant::now())?;
+        shared.demand.notify_one();
         Ok(Self { shared, place: Some(place) })
     }
 
@@ -193,10 +237,14 @@ impl<'a> InLine<'a> {
         let step = self.shared.state().step(place, Instant::now());
         match step {
             Step::Wait(_) => {}
-            Step::Go(_) => self.place = None,
+            Step::Go(_) => {
+                self.place = None;
+                self.shared.demand.notify_one();
+            }
             Step::Refused(_) => {
                 self.place = None;
                 self.shared.changed.notify_waiters();
+                self.shared.demand.notify_one();
             }
         }
         step

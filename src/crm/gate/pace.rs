@@ -4,7 +4,7 @@
 //! by the *actual* times of both. So `rate + 1` calls later is always more than a second later, and no closed second sees more than
 //! `rate + 1`: after idling, after a pause, after late wake-ups. Idle time is not saved up.
 //!
-//! This is the part that replicas will have to share; the line in front of it stays in the process.
+//! This is the part that replicas share if there are several ([`super::shared_pace`]); the line in front of it stays in the process.
 
 use std::time::Duration;
 
@@ -33,8 +33,12 @@ struct Clock {
 
 impl Pace {
     pub(super) fn new(settings: &Settings, now: Instant) -> Self {
-        let interval = settings.interval();
-        let slower = interval.div_f64(settings.background_share);
+        Self::of(settings.interval(), settings.background_share, now)
+    }
+
+    /// One call an interval, and of those in the background a share.
+    pub(super) fn of(interval: Duration, background_share: f64, now: Instant) -> Self {
+        let slower = interval.div_f64(background_share);
         Self { all: Clock::new(interval, now), background: Clock::new(slower, now) }
     }
 

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use super::settings::Backoff;
 
+/// Our own pause comes back from the others this much longer or shorter.
+const ECHO: Duration = Duration::from_millis(200);
+
 /// The current pause, if any, and how many came in a row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pause {
@@ -52,6 +55,17 @@ impl Pause {
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.last = Some(Span { since: now, until });
         Some(length)
+    }
+
+    /// Another replica was told to pause, and the pause lasts this much longer. Returns whether that is news.
+    pub(super) fn adopt(&mut self, left: Duration, now: Instant) -> bool {
+        let until = now + left;
+        let is_news = left > ECHO && self.until(now).is_none_or(|known| until > known + ECHO);
+        if is_news {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+            self.last = Some(Span { since: now, until });
+        }
+        is_news
     }
 
     /// A call admitted at `admitted` succeeded. Returns whether that ends a row of refusals.

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::fleet::{Told, Unheard, Want};
 use super::line::{Line, Ticket};
 use super::pace::{GRAIN, Pace};
 use super::pause::Pause;
 use super::settings::Settings;
+use super::shared_pace::{SharedPace, Standing, Todo};
 use crate::outcome::Class;
 
 /// What a waiting call is told.
@@ -35,8 +37,17 @@ pub(super) enum Turn {
 pub(super) struct Quota {
     live: Line,
     background: Line,
-    pace: Pace,
+    pace: Pacing,
     pause: Pause,
+}
+
+/// Whose pace it is.
+#[derive(Clone, Debug, PartialEq)]
+enum Pacing {
+    /// This process's.
+    Own(Pace),
+    /// All replicas'.
+    Shared(SharedPace),
 }
 
 impl Quota {
@@ -44,9 +55,15 @@ impl Quota {
         Self {
             live: Line::new(settings.max_waiting),
             background: Line::new(settings.max_waiting),
-            pace: Pace::new(settings, now),
+            pace: Pacing::Own(Pace::new(settings, now)),
             pause: Pause::new(settings.pause, settings.longest_pause),
         }
+    }
+
+    /// The same, with a pace that all replicas share.
+    pub(super) fn shared(settings: &Settings, patience: Duration, now: Instant) -> Self {
+        let pace = Pacing::Shared(SharedPace::new(settings, patience, now));
+        Self { pace, ..Self::new(settings, now) }
     }
 
     /// The pause after a 429.
@@ -115,6 +132,9 @@ impl Quota {
     fn expire(&mut self, now: Instant) {
         self.live.expire(now);
         self.background.expire(now);
+        if let Pacing::Shared(pace) = &mut self.pace {
+            pace.pass(now);
+        }
     }
 
     const fn line(&self, class: Class) -> &Line {
@@ -128,6 +148,93 @@ impl Quota {
         match class {
             Class::Live => &mut self.live,
             Class::Background => &mut self.background,
+        }
+    }
+}
+
+/// With the other replicas.
+impl Quota {
+    /// What is to be done about the others; `room` says whether one more call of a class may be in flight.
+    pub(super) fn todo(&mut self, is_nudged: bool, room: impl Fn(Class) -> bool, now: Instant) -> Option<Todo> {
+        self.expire(now);
+        let is_paused = self.pause.until(now).is_some();
+        let first = |class: Class| {
+            let until = self.line(class).first().filter(|_| room(class) && !is_paused)?;
+            Some(Want { class, within: until.saturating_duration_since(now) })
+        };
+        let (wants, live_waiting) = (first(Class::Live).or_else(|| first(Class::Background)), self.live.len() > 0);
+        let pace = self.shared_pace()?;
+        if is_nudged {
+            pace.nudge(now);
+        }
+        Some(pace.todo(wants, live_waiting, now))
+    }
+
+    /// A beat is being sent.
+    pub(super) fn sent(&mut self, now: Instant) {
+        self.shared_pace().into_iter().for_each(|pace| pace.sent(now));
+    }
+
+    /// A beat sent at `sent` was heard or not.
+    pub(super) fn answered(&mut self, answer: Result<Told, Unheard>, sent: Instant, now: Instant) {
+        let Some(pace) = self.shared_pace() else { return };
+        match answer {
+            Ok(told) => pace.heard(told, sent, now),
+            Err(why) => pace.unheard(why, now),
+        }
+    }
+
+    /// The others were looked for.
+    pub(super) fn looked(&mut self, found: Result<(), Unheard>, now: Instant) {
+        let Some(pace) = self.shared_pace() else { return };
+        match found {
+            Ok(()) => pace.reached(now),
+            Err(why) => pace.unheard(why, now),
+        }
+    }
+
+    /// How we stand to the others, if there can be any.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        match &self.pace {
+            Pacing::Own(_) => None,
+            Pacing::Shared(pace) => Some(pace.standing()),
+        }
+    }
+
+    const fn shared_pace(&mut self) -> Option<&mut SharedPace> {
+        match &mut self.pace {
+            Pacing::Own(_) => None,
+            Pacing::Shared(pace) => Some(pace),
+        }
+    }
+}
+
+impl Pacing {
+    const fn interval(&self) -> Duration {
+        match self {
+            Self::Own(pace) => pace.interval(),
+            Self::Shared(pace) => pace.interval(),
+        }
+    }
+
+    fn live_slot(&self, ahead: usize, from: Instant) -> Instant {
+        match self {
+            Self::Own(pace) => pace.live_slot(ahead, from),
+            Self::Shared(pace) => pace.live_slot(ahead, from),
+        }
+    }
+
+    fn background_slot(&self, ahead: usize, live: usize, from: Instant) -> Instant {
+        match self {
+            Self::Own(pace) => pace.background_slot(ahead, live, from),
+            Self::Shared(pace) => pace.background_slot(ahead, live, from),
+        }
+    }
+
+    fn take(&mut self, class: Class, now: Instant) {
+        match self {
+            Self::Own(pace) => pace.take(class, now),
+            Self::Shared(pace) => pace.take(class, now),
         }
     }
 }

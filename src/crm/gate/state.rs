@@ -9,10 +9,12 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, BreakerState, Clearance};
 use super::budget::Budget;
+use super::fleet::{Blocked, News, Told, Unheard};
 use super::line::Ticket;
 use super::notice::{Complaints, Notice, Told};
 use super::quota::{Quota, Turn};
 use super::settings::Settings;
+use super::shared_pace::{Standing, Todo};
 use crate::crm::CrmError;
 use crate::outcome::Class;
 
@@ -26,6 +28,16 @@ pub(super) struct State {
     told: Told,
     complaints: Complaints,
     credentials: Credentials,
+    company: Option<Company>,
+}
+
+/// What is to be passed on between us and the other replicas, if there can be any.
+#[derive(Debug, Default)]
+struct Company {
+    news: Vec<News>,
+    /// The block that the others know of; when they know of none any more, ours is over too.
+    known_block: bool,
+    left: bool,
 }
 
 /// A call's place before it is admitted.
@@ -79,6 +91,8 @@ pub struct GateState {
     pub live_wait: Duration,
     /// Calls under way.
     pub in_flight: usize,
+    /// How we stand to the other replicas, if there can be any.
+    pub standing: Option<Standing>,
 }
 
 impl State {
@@ -96,11 +110,21 @@ impl State {
             told: Told::default(),
             complaints: Complaints::default(),
             credentials: Credentials::default(),
+            company: None,
         }
+    }
+
+    /// The same, for one of several replicas. A beat takes them at most `patience`.
+    pub(super) fn shared(settings: &Settings, patience: Duration, now: Instant) -> Self {
+        let quota = Quota::shared(settings, patience, now);
+        Self { quota, company: Some(Company::default()), ..Self::new(settings, now) }
     }
 
     /// Gives a call a place in line, or refuses it and changes nothing.
     pub(super) fn join(&mut self, class: Class, until: Instant, now: Instant) -> Result<Place, CrmError> {
+        if self.company.as_ref().is_some_and(|company| company.left) {
+            return Err(CrmError::QuotaExhausted { wait: Duration::ZERO });
+        }
         let clearance = self.enter(class, now)?;
         match self.quota.join(class, until, now) {
             Ok(ticket) => Ok(Place { class, ticket, clearance }),
@@ -151,7 +175,11 @@ impl State {
             Err(_) => None,
         };
         let complaint = result.err().and_then(|error| self.complaints.about(error, now));
-        [change, pause, complaint].into_iter().flatten().collect()
+        let notices: Vec<_> = [change, pause, complaint].into_iter().flatten().collect();
+        if let Some(company) = &mut self.company {
+            company.news.extend(notices.iter().filter_map(news));
+        }
+        notices
     }
 
     /// The call was given up; how it ended is not known.
@@ -176,6 +204,7 @@ impl State {
             paused_for: self.quota.paused_until(now).map(|until| until - now),
             live_wait: self.quota.predicted_wait(Class::Live, now),
             in_flight: self.in_flight.total(),
+            standing: self.quota.standing(),
         }
     }
 
@@ -186,6 +215,82 @@ impl State {
     fn refuse(&mut self, place: Place, error: CrmError) -> Step {
         self.leave(place);
         Step::Refused(error)
+    }
+}
+
+/// With the other replicas.
+impl State {
+    /// What the driver is to do next; nothing any more once we have left.
+    pub(super) fn todo(&mut self, is_nudged: bool, now: Instant) -> Option<Todo> {
+        if self.company.as_ref().is_none_or(|company| company.left) {
+            return None;
+        }
+        let in_flight = self.in_flight;
+        self.quota.todo(is_nudged, |class| in_flight.has_room(class), now)
+    }
+
+    /// What the CRM has said since the last time that concerns the others.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        self.company.as_mut().map(|company| std::mem::take(&mut company.news)).unwrap_or_default()
+    }
+
+    /// Whether there is something to tell the others.
+    pub(super) fn has_news(&self) -> bool {
+        self.company.as_ref().is_some_and(|company| !company.news.is_empty())
+    }
+
+    /// A beat is being sent.
+    pub(super) fn sent(&mut self, now: Instant) {
+        self.quota.sent(now);
+    }
+
+    /// A beat sent at `sent` was answered, or not. What the others know of the CRM holds for us too.
+    pub(super) fn answered(&mut self, answer: Result<Told, Unheard>, sent: Instant, now: Instant) -> Vec<Notice> {
+        self.quota.answered(answer, sent, now);
+        let Ok(told) = answer else { return Vec::new() };
+        let paused = self.quota.pause().adopt(told.paused_for, now);
+        let pause = paused.then_some(Notice::Paused { length: told.paused_for });
+        [self.adopt_block(told.blocked, now), pause].into_iter().flatten().collect()
+    }
+
+    fn adopt_block(&mut self, blocked: Option<Blocked>, now: Instant) -> Option<Notice> {
+        let company = self.company.as_mut()?;
+        let was_known = std::mem::replace(&mut company.known_block, blocked.is_some());
+        match blocked {
+            Some(Blocked { reason, left }) if !left.is_zero() => self.breaker.adopt(reason, left, now),
+            Some(_) => None,
+            None if was_known => self.breaker.adopt_end(),
+            None => None,
+        }
+        .map(Notice::from)
+    }
+
+    /// The others were looked for.
+    pub(super) fn looked(&mut self, found: Result<(), Unheard>, now: Instant) {
+        self.quota.looked(found, now);
+    }
+
+    /// No call is made any more: the others may have our share.
+    pub(super) fn retire(&mut self) {
+        if let Some(company) = &mut self.company {
+            company.left = true;
+        }
+    }
+}
+
+/// What the others should know.
+fn news(notice: &Notice) -> Option<News> {
+    match notice {
+        Notice::Paused { length } => Some(News::Paused(*length)),
+        Notice::Suspended { reason, length } if reason.concerns_all() => {
+            Some(News::Blocked(Blocked { reason: *reason, left: *length }))
+        }
+        Notice::Resumed { reason } if reason.concerns_all() => Some(News::Resumed),
+        Notice::Suspended { .. }
+        | Notice::Resumed { .. }
+        | Notice::Probing
+        | Notice::PauseOver
+        | Notice::Complaint(_) => None,
     }
 }
 

@@ -3,6 +3,8 @@
 mod breaker;
 mod contagion;
 mod crowd;
+mod fleet;
+mod ledger;
 mod quota;
 mod told;
 
