@@ -28,7 +28,7 @@
 //! | 0 | [`phone`], [`outcome`] (the closed sets of words), [`telemetry`], [`shutdown`] |
 //! | 1 | [`contact`] (what a CRM knows, in our words), [`metrics`] |
 //! | 2 | [`card`] (what we promise), [`matching`] (pure), [`crm`] (client, tokens, wire, gate, dictionaries, webhooks) |
-//! | 3 | [`cache`] (entries, fills in flight, bounded stores), [`directory`] (the whole contact base, mirrored) |
+//! | 3 | [`cache`] (entries, fills in flight, bounded stores), [`directory`] (the whole contact base, mirrored), [`shared`] (what several replicas have in common) |
 //! | 4 | [`lookup`] (the one place with the order of business) |
 //! | 5 | [`render`] (one file a form), [`http`] (one file an endpoint group) |
 //! | 6 | [`config`] (fills the components' own settings) |
@@ -51,5 +51,6 @@ pub mod outcome;
 pub mod phone;
 pub mod render;
 pub mod sandbox;
+pub mod shared;
 pub mod shutdown;
 pub mod telemetry;

@@ -276,3 +276,19 @@ labels! {
         Unproven => "unproven",
     }
 }
+
+labels! {
+    /// What the shared store had for a fill.
+    SharedResult {
+        /// A fresh answer: the CRM was not asked.
+        Hit => "hit",
+        /// An answer past its fresh time, to be given if the CRM does not answer soon.
+        Stale => "stale",
+        /// Nothing that can be used.
+        Miss => "miss",
+        /// A fresh answer after waiting for another replica to fetch it.
+        Awaited => "awaited",
+        /// No answer: the store is away or slow.
+        Away => "away",
+    }
+}

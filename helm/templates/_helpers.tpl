@@ -71,6 +71,7 @@ kommoRefreshToken: CALLCARD_KOMMO_REFRESH_TOKEN
 apiKeys: CALLCARD_API_KEYS
 webhookSecret: CALLCARD_WEBHOOK_SECRET
 sharedUrl: CALLCARD_SHARED_URL
+sharedKey: CALLCARD_SHARED_KEY
 {{- end -}}
 
 {{/* Conditions, "true" or "". */}}

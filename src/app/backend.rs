@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::cache::SecondLevel;
 use url::Url;
 
 use crate::config;
 use crate::crm::auth::{Credentials, FileStore, Owner, Times};
 use crate::crm::dictionary::Dictionaries;
-use crate::crm::gate::Gate;
+use crate::crm::gate::{self, Gate};
 use crate::crm::http::{HttpTransport, SetupError};
 use crate::crm::{CrmClient, TokenSource, Transport, WebLinks};
 use crate::directory::{self, Directory, Feed, OpenError};
 use crate::lookup::{self, LookupService, Upstream};
 use crate::metrics::Metrics;
+use crate::shared::{InvalidUrl, Ledger, Second, Shared};
 
 /// The components behind the endpoints. Clones share everything.
 #[derive(Clone, Debug)]
@@ -31,33 +33,50 @@ pub struct Backend {
     pub lookups: LookupService,
     /// The mirror of the contact base, once it is opened.
     pub directory: Option<Directory>,
+    /// What several replicas have in common, if there can be several.
+    pub shared: Option<Shared>,
     links: WebLinks,
     settings: lookup::Settings,
+}
+
+/// Why they cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// There can be no connection to the CRM.
+    #[error(transparent)]
+    Crm(#[from] SetupError),
+    /// There can be no shared store.
+    #[error(transparent)]
+    Shared(#[from] InvalidUrl),
 }
 
 impl Backend {
     /// Puts them together. Must be called inside a tokio runtime. Nothing is sent yet.
     ///
     /// # Errors
-    /// When there can be no connection to the CRM.
-    pub fn new(settings: config::Backend) -> Result<Self, SetupError> {
+    /// When there can be no connection to the CRM or to the shared store. That it cannot be reached now is no error.
+    pub fn new(settings: config::Backend) -> Result<Self, BackendError> {
         let transport = HttpTransport::new(settings.transport.clone())?;
-        Ok(Self::over(Arc::new(transport), settings))
+        Ok(Self::over(Arc::new(transport), settings)?)
     }
 
     /// The same, over a wire that is there already.
-    #[must_use]
-    pub fn over(transport: Arc<dyn Transport>, settings: config::Backend) -> Self {
+    ///
+    /// # Errors
+    /// When there can be no connection to the shared store.
+    pub fn over(transport: Arc<dyn Transport>, settings: config::Backend) -> Result<Self, InvalidUrl> {
         let metrics = Arc::new(Metrics::new());
-        let gate = Arc::new(Gate::new(settings.gate, Arc::clone(&metrics)));
+        let shared = settings.shared.map(|settings| Shared::open(settings, Arc::clone(&metrics))).transpose()?;
+        let gate = Arc::new(gate(settings.gate, shared.as_ref(), &metrics));
         let tokens = tokens(settings.credentials, &settings.transport.base, &transport, &gate, &metrics);
         let crm = CrmClient::new(settings.client, tokens.clone(), transport, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(crm.clone(), settings.names);
         let links = WebLinks::new(&settings.web_url);
         let upstream = Upstream { client: crm.clone(), names: names.clone(), links: links.clone() };
-        let lookups = LookupService::new(settings.lookup, settings.cache, upstream, Arc::clone(&metrics));
+        let second = shared.clone().map(|shared| Second::new(shared) as Arc<dyn SecondLevel>);
+        let lookups = LookupService::over(second, settings.lookup, settings.cache, upstream, Arc::clone(&metrics));
         let (directory, settings) = (None, settings.lookup);
-        Self { metrics, gate, tokens, crm, names, lookups, directory, links, settings }
+        Ok(Self { metrics, gate, tokens, crm, names, lookups, directory, shared, links, settings })
     }
 
     /// Opens the mirror and has lookups ask it first. The feed that it gives is still to be run.
@@ -74,6 +93,14 @@ impl Backend {
         self.lookups = self.lookups.clone().with_mirror(directory.clone(), self.settings, upstream);
         self.directory = Some(directory.clone());
         Ok(Feed::new(directory, self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone())))
+    }
+}
+
+/// The quota is kept with the other replicas, if there can be any.
+fn gate(settings: gate::Settings, shared: Option<&Shared>, metrics: &Arc<Metrics>) -> Gate {
+    match shared {
+        Some(shared) => Gate::in_fleet(settings, Arc::clone(metrics), Ledger::new(shared.clone(), &settings)),
+        None => Gate::new(settings, Arc::clone(metrics)),
     }
 }
 

@@ -16,26 +16,30 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use backend::Backend;
+pub use backend::{Backend, BackendError};
 pub use build::{REVISION, VERSION, version};
 
 use crate::config::Config;
 use crate::crm::auth::{Outlook, StoreError};
 use crate::crm::dictionary::Dictionaries;
-use crate::crm::gate::{BreakerState, Gate};
-use crate::crm::http::SetupError;
+use crate::crm::gate::{BreakerState, Gate, Standing};
 use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
 use crate::directory::{Feed, OpenError};
 use crate::http::{Api, Drained, ServerSettings, serve};
 use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
+use crate::shared::Shared;
 use crate::shutdown::{Health, Latch, Readiness, drain};
 
 /// How many raw spellings of numbers are remembered: a busy switchboard's callers of a day, in a few megabytes.
 const REMEMBERED_TEXTS: u64 = 20_000;
+
+/// For this long we say "not yet ready" for the sake of what the other replicas know.
+const FOUND_WITHIN: Duration = Duration::from_secs(2);
 
 /// Why the service cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +56,9 @@ pub enum BuildError {
     /// The mirror's snapshot cannot be opened.
     #[error(transparent)]
     Directory(#[from] OpenError),
-    /// The CRM cannot be reached even in principle.
+    /// The CRM, or the shared store, cannot be reached even in principle.
     #[error(transparent)]
-    Crm(#[from] SetupError),
+    Backend(#[from] BackendError),
     /// The tokens cannot be kept, or are somebody else's.
     #[error(transparent)]
     Tokens(#[from] StoreError),
@@ -72,6 +76,8 @@ pub struct App {
     hook_watch: Option<HookWatch>,
     calibration: Calibration,
     feed: Option<Feed>,
+    gate: Arc<Gate>,
+    shared: Option<Shared>,
     region: Region,
     readiness: Readiness,
     server: ServerSettings,
@@ -120,6 +126,10 @@ impl App {
         if let Some(directory) = backend.directory.clone() {
             readiness.check("directory", move || directory.health());
         }
+        if backend.shared.is_some() {
+            let gate = Arc::clone(&backend.gate);
+            readiness.check("shared", move || shared_health(gate.state().standing));
+        }
         Ok(Self {
             lookup,
             admin,
@@ -130,6 +140,8 @@ impl App {
             hook_watch,
             calibration,
             feed,
+            gate: backend.gate,
+            shared: backend.shared,
             region,
             readiness,
             server: config.server,
@@ -157,7 +169,10 @@ impl App {
         let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
         let (parser, listeners) = (self.readiness.latch("parser"), self.readiness.latch("listeners"));
         let credentials = self.readiness.latch("credentials");
-        let (readiness, delay) = (self.readiness, self.drain_delay);
+        if let Some(shared) = self.shared {
+            tokio::spawn(find_the_others(shared, self.readiness.latch("others")));
+        }
+        let (readiness, delay, gate) = (self.readiness, self.drain_delay, self.gate);
         let mut lookup = start(self.lookup, self.api.router(), &self.server, &stop);
         let mut admin = start(self.admin, self.api.admin_router(readiness.clone()), &self.server, &stop_admin);
         listeners.open();
@@ -181,6 +196,8 @@ impl App {
                 tracing::warn!(connections, "the drain deadline passed with requests in flight")
             }
         }
+        // Nobody waits for the CRM any more; the other replicas may have what we had of its quota.
+        gate.leave().await;
         // Probes and the last scrape are answered until the callers have been.
         stop_admin.cancel();
         finished(admin.await);
@@ -222,6 +239,17 @@ fn warm(parser: Latch) {
     parser.open();
 }
 
+/// What other replicas know spares the first callers of a new one the wait for the CRM. A store that is away must not keep us away.
+async fn find_the_others(shared: Shared, found: Latch) {
+    let usable = async {
+        while !shared.is_usable() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let _ = timeout(FOUND_WITHIN, usable).await;
+    found.open();
+}
+
 /// A CRM that is down makes nobody unready: we serve what we have. Credentials it refused from the start do, so that a rollout stops.
 fn crm_health(gate: &Gate) -> Health {
     if gate.credentials_refused() {
@@ -256,5 +284,21 @@ fn webhook_health(watch: &HookWatch) -> Health {
         Some(Ok(state @ HookState::Installed)) => Health::Ok(state.as_str().to_owned()),
         Some(Ok(state)) => Health::Degraded(format!("the subscription is {}", state.as_str())),
         Some(Err(error)) => Health::Degraded(format!("the subscription could not be looked at: {error}")),
+    }
+}
+
+/// Without the shared store we go on by ourselves: that makes nobody unready.
+fn shared_health(standing: Option<Standing>) -> Health {
+    match standing {
+        Some(Standing::Together { replicas: 1 }) => Health::Ok("one replica".to_owned()),
+        Some(Standing::Together { replicas }) => Health::Ok(format!("{replicas} replicas share the quota")),
+        Some(Standing::Waiting) => Health::Degraded("out of reach; no calls to the CRM for a moment".to_owned()),
+        Some(Standing::Alone { share: 0 }) => {
+            Health::Degraded("out of reach; hardly any call to the CRM is made without it".to_owned())
+        }
+        Some(Standing::Alone { share }) => {
+            Health::Degraded(format!("out of reach; {share} calls a second to the CRM are made without it"))
+        }
+        None => Health::Ok(String::new()),
     }
 }

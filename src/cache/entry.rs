@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::epoch::Epoch;
+use super::second::Remembered;
 use crate::card::Card;
 use crate::contact::PartyId;
 
@@ -141,6 +142,45 @@ impl Entry {
             recheck_at: now,
             refresh_at: self.refresh_at.min(now),
             ..self.clone()
+        }
+    }
+
+    /// An entry for what another replica found out.
+    pub(super) fn remembered(cards: &[Arc<Card>], found: &Remembered, started: Epoch, now: Instant) -> Self {
+        let outcome = match cards {
+            [] => Outcome::Unknown,
+            cards => Outcome::Known(cards.iter().map(|card| card.id).collect()),
+        };
+        // Our clock may not go back that far; then it only looks younger.
+        let back = |span: Duration| now.checked_sub(span).unwrap_or(now);
+        let left = |span: Duration| match span.checked_sub(found.age) {
+            Some(left) => now + left,
+            None => back(found.age - span),
+        };
+        Self {
+            outcome,
+            fetched_at: back(found.age),
+            searched_at: back(found.searched),
+            fresh_until: left(found.fresh),
+            stale_until: left(found.usable),
+            recheck_at: now,
+            failures: 0,
+            refresh_at: left(found.renew),
+            started,
+            asked_at: now,
+        }
+    }
+
+    /// The same, the other way round.
+    pub(super) fn as_remembered(&self, cards: Vec<Arc<Card>>, now: Instant) -> Remembered {
+        let lasts = |until: Instant| until.saturating_duration_since(self.fetched_at);
+        Remembered {
+            cards,
+            age: self.age(now),
+            searched: now.saturating_duration_since(self.searched_at),
+            fresh: lasts(self.fresh_until),
+            renew: lasts(self.refresh_at),
+            usable: lasts(self.stale_until),
         }
     }
 

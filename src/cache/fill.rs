@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::entry::{Entry, State};
+use super::second;
 use super::source::{Early, FillError, Filled, Patience, Progress, Search};
 use super::{Epoch, Inner};
 use crate::card::Card;
@@ -43,8 +44,14 @@ pub(super) fn start(
         let patience = Patience { start_by, done_by: Instant::now() + flight.inner.settings.fill_timeout };
         let early = Early(Some(progress.clone()));
         let search = Search { key, class: Class::Live, patience, early, expected: flight.inner.expected_of(key) };
-        let brought = run(&flight.inner, search).await;
-        let landed = land(&flight.inner, key, started, Class::Live, brought).map(Arc::new);
+        let landed = match &flight.inner.second {
+            Some(second) => second::fill(&flight.inner, second, started, search).await,
+            None => {
+                let brought = run(&flight.inner, search).await;
+                land(&flight.inner, key, started, Class::Live, brought)
+            }
+        };
+        let landed = landed.map(Arc::new);
         drop(flight); // Whoever comes now must look at the store again, not at this fill.
         progress.send_replace(Progress::Landed(landed));
     });
@@ -92,7 +99,7 @@ fn store(inner: &Inner, key: E164, started: Epoch, class: Class, cards: Vec<Card
     let cards: Vec<_> = cards
         .into_iter()
         .map(Arc::new)
-        .map(|card| if storable { inner.store.put_card(card, started) } else { card })
+        .map(|card| if storable { inner.store.put_card(card, started, now) } else { card })
         .filter(|card| owns(card, key))
         .collect();
     if somebody && cards.is_empty() {
@@ -126,6 +133,6 @@ fn remember_failure(inner: &Inner, key: E164) {
     }
 }
 
-fn owns(card: &Card, key: E164) -> bool {
+pub(super) fn owns(card: &Card, key: E164) -> bool {
     matching::ownership(&card.numbers, &Number { e164: key, extension: None }).is_some()
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 use super::invalidate::with_equivalents;
-use super::{Cache, Reach, Shown};
+use super::{Cache, Change, Inner, Reach, Shown};
 use crate::contact::{ContactId, PartyId};
 use crate::phone::E164;
 
@@ -18,46 +18,64 @@ impl Cache {
     /// those of its card; a new one may be known as nobody's. Tells how many entries there were.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn contact_changed(&self, id: ContactId, phones: &[E164]) -> usize {
-        self.party_changed(id.into(), phones)
-    }
-
-    fn party_changed(&self, id: PartyId, phones: &[E164]) -> usize {
-        let now = Instant::now();
-        let said = with_equivalents(phones.iter().copied());
-        let mut table = self.0.table();
-        let all: Vec<E164> =
-            said.iter().copied().chain(self.phones_of(id)).collect::<BTreeSet<_>>().into_iter().collect();
-        table.invalidate_contact(id, &all, now);
-        for phone in &said {
-            let entry = self.0.store.entry(*phone);
-            if entry.as_ref().is_some_and(|entry| entry.parties().contains(&id)) {
-                continue; // No news: the search found it there before.
-            }
-            self.0.expected.note(*phone, id.contact(), now);
-            if let Some(entry) = entry {
-                self.0.store.put(*phone, entry.contradicted(now));
-            }
-        }
-        self.expire(&all, now)
+        let (known, expired) = self.0.party_changed(id.into(), phones);
+        self.0.tell(|| Change::Said(id, known));
+        expired
     }
 
     /// These numbers are said to be somebody's who is no contact: what is known about them expires. Tells how many entries there were.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn phones_changed(&self, phones: &[E164]) -> usize {
-        let now = Instant::now();
-        let all: Vec<E164> = with_equivalents(phones.iter().copied()).into_iter().collect();
-        let mut table = self.0.table();
-        for phone in &all {
-            table.invalidate_phone(*phone, now);
-            self.0.expected.note(*phone, None, now);
-        }
-        self.expire(&all, now)
+        let expired = self.0.phones_changed(phones);
+        self.0.tell(|| Change::SaidOf(with_equivalents(phones.iter().copied()).into_iter().collect()));
+        expired
     }
 
     /// A lead or a company has changed, or is gone: every contact or company that shows it counts as changed. Tells how many entries there were.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn shown_changed(&self, shown: Shown) -> usize {
-        self.0.store.links.parties(shown).into_iter().map(|party| self.party_changed(party, &[])).sum()
+        let expired = self.0.shown_changed(shown);
+        self.0.tell(|| Change::Shown(shown));
+        expired
+    }
+}
+
+impl Inner {
+    /// Returns all numbers it concerns, and how many had an entry.
+    pub(super) fn party_changed(&self, id: PartyId, phones: &[E164]) -> (Vec<E164>, usize) {
+        let now = Instant::now();
+        let said = with_equivalents(phones.iter().copied());
+        let mut table = self.table();
+        let all: Vec<E164> =
+            said.iter().copied().chain(self.phones_of(id)).collect::<BTreeSet<_>>().into_iter().collect();
+        table.invalidate_contact(id, &all, now);
+        for phone in &said {
+            let entry = self.store.entry(*phone);
+            if entry.as_ref().is_some_and(|entry| entry.parties().contains(&id)) {
+                continue; // No news: the search found it there before.
+            }
+            self.expected.note(*phone, id.contact(), now);
+            if let Some(entry) = entry {
+                self.store.put(*phone, entry.contradicted(now));
+            }
+        }
+        let expired = self.expire(&all, now);
+        (all, expired)
+    }
+
+    pub(super) fn phones_changed(&self, phones: &[E164]) -> usize {
+        let now = Instant::now();
+        let all: Vec<E164> = with_equivalents(phones.iter().copied()).into_iter().collect();
+        let mut table = self.table();
+        for phone in &all {
+            table.invalidate_phone(*phone, now);
+            self.expected.note(*phone, None, now);
+        }
+        self.expire(&all, now)
+    }
+
+    pub(super) fn shown_changed(&self, shown: Shown) -> usize {
+        self.store.links.parties(shown).into_iter().map(|party| self.party_changed(party, &[]).1).sum()
     }
 
     /// Expires entries, and lets those that somebody is likely to ask for again be fetched anew. To be called under the table's lock.
@@ -66,7 +84,7 @@ impl Cache {
         for phone in phones {
             expired += usize::from(self.let_go(*phone, Reach::Expire, now));
             if self.deserves_a_refetch(*phone, now) {
-                self.0.due.push(*phone);
+                self.due.push(*phone);
             }
         }
         expired
@@ -74,10 +92,10 @@ impl Cache {
 
     /// Asked for lately, and with ids to ask by: a search now may not know of the change yet, so it is left to the next caller.
     fn deserves_a_refetch(&self, phone: E164, now: Instant) -> bool {
-        self.0.store.entry(phone).is_some_and(|entry| {
+        self.store.entry(phone).is_some_and(|entry| {
             let has_ids =
-                || !entry.parties().is_empty() || self.0.expected.of(phone, now).is_some_and(|ids| !ids.is_empty());
-            entry.asked_at + self.0.settings.asked_lately > now && has_ids()
+                || !entry.parties().is_empty() || self.expected.of(phone, now).is_some_and(|ids| !ids.is_empty());
+            entry.asked_at + self.settings.asked_lately > now && has_ids()
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::entry::{Outcome, State};
-use super::{Cache, Epoch};
+use super::{Cache, Change, Epoch, Inner};
 use crate::contact::{CompanyId, ContactId, PartyId};
 use crate::phone::{E164, Number};
 
@@ -50,10 +50,9 @@ impl Cache {
     /// Takes back what is known about one number; tells whether anything was.
     #[expect(clippy::must_use_candidate, reason = "done for its effect; the count is for those who report it")]
     pub fn invalidate_phone(&self, key: E164, reach: Reach) -> bool {
-        let now = Instant::now();
-        let mut table = self.0.table();
-        table.invalidate_phone(key, now);
-        self.let_go(key, reach, now)
+        let existed = self.0.drop_phone(key, reach);
+        self.0.tell(|| Change::Phones(vec![key], reach));
+        existed
     }
 
     /// Takes back what is known about a contact and about each of its numbers; tells how many entries there were.
@@ -69,22 +68,15 @@ impl Cache {
     }
 
     fn invalidate_party(&self, id: PartyId, reach: Reach) -> usize {
-        let now = Instant::now();
-        let mut table = self.0.table();
-        let phones = self.phones_of(id);
-        table.invalidate_contact(id, &phones, now);
-        let reached = phones.iter().filter(|phone| self.let_go(**phone, reach, now)).count();
-        if reach == Reach::Remove {
-            self.0.store.remove_card(id);
-        }
+        let (phones, reached) = self.0.drop_party(id, &[], reach);
+        self.0.tell(|| Change::Party(id, phones, reach));
         reached
     }
 
     /// Lets everything count as stale: each number is asked for anew, and the old answer is given while the CRM cannot be asked.
     pub fn expire_all(&self) {
-        let mut table = self.0.table();
-        let epoch = table.invalidate_all();
-        self.0.expired_before.store(epoch.0, Ordering::Release);
+        self.0.expire_all();
+        self.0.tell(|| Change::All);
     }
 
     /// What is there for a number, usable or not.
@@ -120,10 +112,66 @@ impl Cache {
             epoch: entry.started,
         })
     }
+}
+
+impl Inner {
+    /// Tells the other replicas, if there can be any.
+    pub(super) fn tell(&self, change: impl FnOnce() -> Change) {
+        if let Some(second) = &self.second {
+            second.tell(change());
+        }
+    }
+
+    /// Another replica says that something is no longer true.
+    pub(super) fn hear(&self, change: &Change) {
+        match change {
+            Change::Phones(phones, reach) => {
+                for phone in phones {
+                    self.drop_phone(*phone, *reach);
+                }
+            }
+            Change::Party(id, phones, reach) => {
+                self.drop_party(*id, phones, *reach);
+            }
+            Change::Said(id, phones) => drop(self.party_changed((*id).into(), phones)),
+            Change::SaidOf(phones) => drop(self.phones_changed(phones)),
+            Change::Shown(shown) => drop(self.shown_changed(*shown)),
+            Change::All => self.expire_all(),
+        }
+    }
+
+    fn drop_phone(&self, key: E164, reach: Reach) -> bool {
+        let now = Instant::now();
+        let mut table = self.table();
+        table.invalidate_phone(key, now);
+        self.let_go(key, reach, now)
+    }
+
+    /// Also what is known of `more` numbers. Returns all of its numbers, and how many had an entry.
+    fn drop_party(&self, id: PartyId, more: &[E164], reach: Reach) -> (Vec<E164>, usize) {
+        let now = Instant::now();
+        let mut table = self.table();
+        let mut phones = self.phones_of(id);
+        phones.extend(more);
+        phones.sort_unstable();
+        phones.dedup();
+        table.invalidate_contact(id, &phones, now);
+        let reached = phones.iter().filter(|phone| self.let_go(**phone, reach, now)).count();
+        if reach == Reach::Remove {
+            self.store.remove_card(id);
+        }
+        (phones, reached)
+    }
+
+    fn expire_all(&self) {
+        let mut table = self.table();
+        let epoch = table.invalidate_all();
+        self.expired_before.store(epoch.0, Ordering::Release);
+    }
 
     /// The numbers under which a contact or company may be found: its own, and what they are equivalent to.
     pub(super) fn phones_of(&self, id: PartyId) -> Vec<E164> {
-        let Some(stored) = self.0.store.card(id) else {
+        let Some(stored) = self.store.card(id) else {
             return Vec::new();
         };
         with_equivalents(stored.card.numbers.iter().map(|number| number.e164)).into_iter().collect()
@@ -132,9 +180,9 @@ impl Cache {
     /// Removes or expires one entry; tells whether there was one. To be called under the table's lock.
     pub(super) fn let_go(&self, key: E164, reach: Reach, now: Instant) -> bool {
         match reach {
-            Reach::Remove => self.0.store.remove(key),
-            Reach::Expire => self.0.store.entry(key).is_some_and(|entry| {
-                self.0.store.put(key, entry.expired(now));
+            Reach::Remove => self.store.remove(key),
+            Reach::Expire => self.store.entry(key).is_some_and(|entry| {
+                self.store.put(key, entry.expired(now));
                 true
             }),
         }

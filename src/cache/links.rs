@@ -82,6 +82,8 @@ mod tests {
     use super::super::entry::Lifetimes;
     use super::super::epoch::Epoch;
     use super::super::store::Store;
+    use tokio::time::Instant;
+
     use super::*;
     use crate::card::{Company, LeadView, Partial};
     use crate::metrics::Metrics;
@@ -127,7 +129,7 @@ mod tests {
     fn the_contacts_that_show_a_lead_or_a_company_are_found() {
         let store = Store::new(1 << 20, &Lifetimes::default(), &Metrics::new());
         for (id, leads, company) in [(7, &[1, 2][..], Some(5)), (9, &[2], None), (8, &[2], Some(5))] {
-            store.put_card(card(id, leads, company), Epoch(1));
+            store.put_card(card(id, leads, company), Epoch(1), Instant::now());
         }
         assert_eq!(shown(&store, Shown::Lead(LeadId(2))), [7, 8, 9]);
         assert_eq!(shown(&store, Shown::Company(CompanyId(5))), [7, 8]);
@@ -137,10 +139,10 @@ mod tests {
     #[test]
     fn a_pair_goes_with_its_card_and_stays_with_a_newer_one() {
         let store = Store::new(1 << 20, &Lifetimes::default(), &Metrics::new());
-        store.put_card(card(7, &[1, 2], None), Epoch(1));
-        store.put_card(card(7, &[2, 3], None), Epoch(2));
+        store.put_card(card(7, &[1, 2], None), Epoch(1), Instant::now());
+        store.put_card(card(7, &[2, 3], None), Epoch(2), Instant::now());
         assert_eq!((shown(&store, Shown::Lead(LeadId(1))), shown(&store, Shown::Lead(LeadId(2)))), (vec![], vec![7]));
-        store.put_card(card(7, &[4], None), Epoch(1)); // Older than what is there.
+        store.put_card(card(7, &[4], None), Epoch(1), Instant::now()); // Older than what is there.
         assert_eq!(store.links.len(), 2);
         store.remove_card(ContactId(7).into());
         assert_eq!(store.links.len(), 0);
@@ -151,7 +153,7 @@ mod tests {
         let store =
             Store::new(1 << 20, &Lifetimes { known_stale: Duration::from_secs(60), ..<_>::default() }, &Metrics::new());
         for id in 1..20_000 {
-            store.put_card(card(id, &[id, id + 1], Some(1)), Epoch(id));
+            store.put_card(card(id, &[id, id + 1], Some(1)), Epoch(id), Instant::now());
         }
         store.bytes(); // Runs what moka has postponed.
         let cards = usize::try_from(store.count(crate::outcome::EntryKind::Card)).unwrap();

@@ -15,6 +15,7 @@
 //!   contact's numbers reaches all of them.
 //! - What was invalidated is not served again from a fill that started before ([`Table`]).
 //! - A failure never replaces a usable answer.
+//! - With a second level ([`SecondLevel`]) one replica asks the CRM about a number at a time, and what one was told is over is over for all.
 //! - Memory is bounded, and numbers nobody has cannot push out those somebody has.
 
 mod entry;
@@ -27,6 +28,7 @@ mod hearsay;
 mod invalidate;
 mod links;
 mod refresh;
+mod second;
 mod source;
 mod store;
 mod wait;
@@ -44,6 +46,7 @@ pub use self::flights::{Place, Table};
 pub use self::freshness::{Forwarded, Freshness};
 pub use self::invalidate::{Explained, Reach};
 pub use self::links::Shown;
+pub use self::second::{Change, Claim, Known, Listener, Purpose, Remembered, Right, SecondLevel};
 pub use self::source::{Early, FillError, Patience, Search, Source};
 
 use self::entry::{Entry, Outcome, State};
@@ -153,6 +156,8 @@ struct Inner {
     /// Numbers that are said to be a contact's, which the CRM's search may not know yet.
     expected: Expectations,
     source: Arc<dyn Source>,
+    /// What several replicas know together, if there can be several.
+    second: Option<Arc<dyn SecondLevel>>,
     metrics: Arc<Metrics>,
 }
 
@@ -161,6 +166,17 @@ impl Cache {
     /// which ends when the last clone is dropped.
     #[must_use]
     pub fn new(settings: Settings, source: Arc<dyn Source>, metrics: Arc<Metrics>) -> Self {
+        Self::over(None, settings, source, metrics)
+    }
+
+    /// The same over a second level that other replicas share.
+    #[must_use]
+    pub fn over(
+        second: Option<Arc<dyn SecondLevel>>,
+        settings: Settings,
+        source: Arc<dyn Source>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let inner = Arc::new(Inner {
             store: Store::new(settings.max_bytes, &settings.lifetimes, &metrics),
             table: Mutex::new(Table::new(settings.fill_timeout.saturating_mul(2), settings.table_bound)),
@@ -170,9 +186,13 @@ impl Cache {
             expected: Expectations::new(settings.search_lag, settings.table_bound),
             settings,
             source,
+            second,
             metrics,
         });
         refresh::start(&inner);
+        if let Some(second) = &inner.second {
+            second.listen(Listener(Arc::downgrade(&inner)));
+        }
         Self(inner)
     }
 

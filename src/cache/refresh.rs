@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::entry::Entry;
 use super::fill;
+use super::second::Right;
 use super::source::{Early, FillError, Patience, Search};
 use super::{Epoch, Inner};
 use crate::card::Card;
@@ -93,7 +94,7 @@ async fn work(cache: Weak<Inner>, queue: Arc<Queue>, gather: Duration, refresh: 
 
 /// A number to refresh, and its entry as it stands.
 #[derive(Debug)]
-struct Due {
+pub(super) struct Due {
     key: E164,
     entry: Arc<Entry>,
     /// The contacts of the entry, and those that are said to have the number too.
@@ -125,13 +126,30 @@ impl Inner {
         for due in searches {
             self.due_searches.push(due.key);
         }
-        for batch in batches(known) {
+        let (known, rights) = self.agreed(known.into_iter().map(|due| due.key).collect()).await;
+        let since = self.table().stamp();
+        for batch in batches(known.into_iter().filter_map(|key| self.still_due(key)).collect()) {
             self.refresh_by_id(batch).await;
+        }
+        self.settled(rights, since).await;
+    }
+
+    /// Those of the due numbers that no other replica refreshes.
+    async fn agreed(&self, due: HashSet<E164>) -> (HashSet<E164>, Vec<Right>) {
+        match &self.second {
+            Some(second) => self.agree(second, due).await,
+            None => (due, Vec::new()),
+        }
+    }
+
+    async fn settled(&self, rights: Vec<Right>, since: Epoch) {
+        if let Some(second) = &self.second {
+            self.settle(second, rights, since).await;
         }
     }
 
     /// The entry of a queued number, if it still wants a refresh.
-    fn still_due(&self, key: E164) -> Option<Due> {
+    pub(super) fn still_due(&self, key: E164) -> Option<Due> {
         let now = Instant::now();
         let entry = self.store.entry(key).filter(|entry| now >= entry.refresh_at)?;
         let searched = self.settings.lifetimes.known_fresh.saturating_mul(SEARCH_EVERY);
@@ -166,7 +184,7 @@ impl Inner {
         for card in cards {
             let id = card.id;
             if table.may_store_card(id, started) {
-                fetched.insert(id, self.store.put_card(Arc::new(card), started));
+                fetched.insert(id, self.store.put_card(Arc::new(card), started, now));
             }
         }
         let mut unclear = Vec::new();
@@ -196,6 +214,10 @@ impl Inner {
 
     /// Searches for a number anew, outside the table: live callers have an answer and must not wait behind background work.
     async fn refresh_by_search(&self, key: E164) {
+        let (due, rights) = self.agreed(HashSet::from([key])).await;
+        if due.is_empty() {
+            return;
+        }
         let started = self.table().stamp();
         let patience = self.background_patience();
         let expected = self.expected_of(key);
@@ -207,10 +229,11 @@ impl Inner {
             }
             brought => drop(fill::land(self, key, started, Class::Background, brought)),
         }
+        self.settled(rights, started).await;
     }
 
     /// Leaves an entry as it is, but asks for no refresh for a while.
-    fn postpone(&self, key: E164) {
+    pub(super) fn postpone(&self, key: E164) {
         let now = Instant::now();
         let _ordered = self.table();
         if let Some(entry) = self.store.entry(key) {

@@ -14,6 +14,7 @@ use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Moka;
 use prometheus::IntCounter;
+use tokio::time::Instant;
 
 use super::entry::{Entry, Lifetimes, Outcome};
 use super::epoch::Epoch;
@@ -32,6 +33,7 @@ const OVERHEAD: usize = 394;
 pub(super) struct Stored {
     pub(super) card: Arc<Card>,
     pub(super) started: Epoch,
+    pub(super) fetched_at: Instant,
 }
 
 /// All that is remembered.
@@ -95,15 +97,24 @@ impl Store {
 
     /// Puts a card in place of an older one: newer by the CRM's `updated_at`, then by the start of its fill. To be called under the
     /// table's lock. Returns the card that is in place afterwards.
-    pub(super) fn put_card(&self, card: Arc<Card>, started: Epoch) -> Arc<Card> {
+    pub(super) fn put_card(&self, card: Arc<Card>, started: Epoch, fetched_at: Instant) -> Arc<Card> {
         if let Some(old) = self.cards.get(&card.id)
             && (old.card.updated_at, old.started) > (card.updated_at, started)
         {
             return old.card;
         }
         self.links.add(&card);
-        self.cards.insert(card.id, Stored { card: Arc::clone(&card), started });
+        self.cards.insert(card.id, Stored { card: Arc::clone(&card), started, fetched_at });
         card
+    }
+
+    /// Puts a card that another replica fetched in place of one that was fetched earlier still. To be called under the table's lock.
+    /// Returns the card that is in place afterwards.
+    pub(super) fn put_older_card(&self, card: Arc<Card>, started: Epoch, fetched_at: Instant) -> Arc<Card> {
+        match self.cards.get(&card.id) {
+            Some(old) if (old.card.updated_at, old.fetched_at) >= (card.updated_at, fetched_at) => old.card,
+            _ => self.put_card(card, started, fetched_at),
+        }
     }
 
     /// Removes a contact's card and returns it.

@@ -97,14 +97,15 @@ enum Outcome {
 
 /// Waits at the fill as long as the caller will, and makes of it what the caller is told.
 async fn sit(inner: &Arc<Inner>, asked: &Number, ask: &Ask, mut seat: Seat) -> Outcome {
-    if seat.had_stale {
+    // Also without a stale answer at first: another replica may have had one.
+    if seat.had_stale || inner.second.is_some() {
         match watch_until(&mut seat.progress, ask.soft.min(ask.hard)).await {
             Seen::Landed(landed) => return landed_outcome(inner, asked, ask, &seat, landed),
             Seen::TimeUp(early) => match (stale(inner, asked, "soft-deadline"), seat.early(inner, asked, early)) {
                 // "Nobody" from then is worth less than a name from now, even without its leads.
                 (Some(nobody), Some(early)) if nobody.cards.is_empty() => return Outcome::Final(Ok(early)),
                 (Some(stale), _) => return Outcome::Final(Ok(stale)),
-                (None, _) => {} // Removed while the caller waited: it must not be given any more.
+                (None, _) => {} // Nothing came, or it was removed while the caller waited: it must not be given any more.
             },
         }
     }

@@ -59,6 +59,7 @@ async fn ask(settings: config::Backend, caller: Caller, args: Args) -> Exit {
     let wants = Wants { deadline: Some(LONGEST_DEADLINE), ..Wants::default() };
     let answered = backend.lookups.lookup(&caller, &wants).await;
     backend.tokens.close().await;
+    backend.gate.leave().await;
     match answered {
         Ok(answer) => tell(&answer, args),
         Err(failure) => complain(Exit::Failed, chain(&failure.error)),

@@ -8,10 +8,11 @@ use super::crm::Crm;
 use super::directory as mirror;
 use super::lookup::Lookup;
 use super::reader::Reader;
+use super::shared::Shared;
 use crate::crm::auth::Credentials;
 use crate::crm::http as transport;
 use crate::crm::{dictionary, gate};
-use crate::{cache, crm, directory, lookup};
+use crate::{cache, crm, directory, lookup, shared};
 
 /// Requests per second that a mirror may add to those of callers: reading everything as fast as possible is what the CRM suspends for.
 const MIRROR_RATE: f64 = 2.0;
@@ -37,6 +38,8 @@ pub struct Backend {
     pub cache: cache::Settings,
     /// The mirror, if there is to be one.
     pub directory: Option<directory::Settings>,
+    /// What several replicas have in common, if there can be several.
+    pub shared: Option<shared::Settings>,
 }
 
 impl Backend {
@@ -53,8 +56,10 @@ impl Backend {
         reader: &mut Reader<'_>,
         read_path: impl FnOnce(&mut Reader<'_>) -> Option<Option<PathBuf>>,
     ) -> Option<Self> {
-        let (crm, lookup, path) = (Crm::read(reader), Lookup::read(reader), read_path(reader));
-        let (crm, lookup, path) = (crm?, lookup?, path?);
+        let (crm, lookup, shared, path) =
+            (Crm::read(reader), Lookup::read(reader), Shared::read(reader), read_path(reader));
+        let (crm, lookup, shared, path) = (crm?, lookup?, shared?, path?);
+        let shared = shared.map(|shared| shared_settings(shared, &crm, &lookup));
         let directory = path.map(|path| directory::Settings {
             leads: crm.leads == lookup::Leads::Full,
             known_fresh: lookup.known.fresh,
@@ -93,6 +98,20 @@ impl Backend {
                 fill_timeout: lookup.fill_timeout,
                 ..cache::Settings::default()
             },
+            shared,
         })
+    }
+}
+
+/// What is kept together is named after the account, and encrypted with the CRM's own secret where no other is given.
+fn shared_settings(shared: Shared, crm: &Crm, lookup: &Lookup) -> shared::Settings {
+    let Shared { url, key, timeout } = shared;
+    let key = key.unwrap_or_else(|| crm.credentials.secret().clone());
+    let account = crm.url.host_str().unwrap_or_default().to_owned();
+    shared::Settings {
+        soft: timeout.mul_f64(0.4),
+        hard: timeout,
+        longest_life: lookup.known.stale.max(lookup.unknown.stale),
+        ..shared::Settings::new(url, key, account)
     }
 }

@@ -7,11 +7,11 @@
 mod backend;
 mod crm;
 mod directory;
-mod later;
 mod listen;
 mod log;
 mod lookup;
 mod reader;
+mod shared;
 mod strings;
 mod variable;
 mod webhooks;
@@ -61,7 +61,6 @@ impl Config {
         let ((listen, backend, webhook_secret, telemetry), warnings) = Reader::run(strings, |reader| {
             let (listen, backend) = (Listen::read(reader), Backend::read(reader));
             let webhook_secret = webhooks::read(reader);
-            later::refuse(reader);
             let telemetry = log::read(reader);
             Some((listen?, backend?, webhook_secret?, telemetry?))
         })?;
@@ -130,7 +129,7 @@ pub fn telemetry(strings: &Strings) -> Result<telemetry::Settings, Faults> {
 /// Every variable by topic, in the order of `--help`.
 #[must_use]
 pub const fn topics() -> &'static [Topic] {
-    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, directory::TOPIC, later::TOPIC, log::TOPIC]
+    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, shared::TOPIC, directory::TOPIC, log::TOPIC]
 }
 
 #[cfg(test)]

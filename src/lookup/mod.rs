@@ -28,7 +28,7 @@ pub use crate::cache::{Explained, Forwarded, Freshness};
 use self::enrich::Enricher;
 use self::fill::CrmSource;
 use self::mirror::{Mirror, Says};
-use crate::cache::{self, Ask, Cache, FillError, Reach, Served, Unserved};
+use crate::cache::{self, Ask, Cache, FillError, Reach, SecondLevel, Served, Unserved};
 use crate::card::Card;
 use crate::contact::{CompanyId, ContactId};
 use crate::crm::dictionary::{Dictionaries, ElementNames, Names};
@@ -112,7 +112,19 @@ pub struct LookupService {
 impl LookupService {
     /// A service with an empty cache. Must be called inside a tokio runtime.
     #[must_use]
-    pub fn new(settings: Settings, mut cache: cache::Settings, crm: Upstream, metrics: Arc<Metrics>) -> Self {
+    pub fn new(settings: Settings, cache: cache::Settings, crm: Upstream, metrics: Arc<Metrics>) -> Self {
+        Self::over(None, settings, cache, crm, metrics)
+    }
+
+    /// The same with what other replicas know as a second level. Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn over(
+        second: Option<Arc<dyn SecondLevel>>,
+        settings: Settings,
+        mut cache: cache::Settings,
+        crm: Upstream,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         if settings.leads == Leads::Ids {
             // Nothing better will come sooner.
             cache.lifetimes.partial_fresh = cache.lifetimes.known_fresh;
@@ -121,7 +133,7 @@ impl LookupService {
         let names = crm.names.clone();
         let calibration = Calibration::new(settings.search, crm.client.clone(), settings.region, Arc::clone(&metrics));
         let source = Arc::new(CrmSource::new(settings, crm, calibration.clone(), Arc::clone(&metrics)));
-        let cache = Cache::new(cache, source, Arc::clone(&metrics));
+        let cache = Cache::over(second, cache, source, Arc::clone(&metrics));
         let hints = Hints::new(cache.clone(), names.clone(), region, Arc::clone(&metrics));
         Self { cache, hints, mirror: None, soft_deadline, deadline, calibration, names, metrics }
     }

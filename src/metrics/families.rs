@@ -1,12 +1,12 @@
 //! The metric families by what they tell about, each with its help text. Every combination of closed labels is touched at once, so that
 //! a scrape shows it from the start.
 
-use prometheus::{Gauge, Histogram, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec};
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::registrar::{AGES, Registrar, SECONDS};
 use crate::outcome::{
     AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
-    RefreshOutcome, SearchVerdict, SharedOp, UpstreamOutcome, VerdictKind,
+    RefreshOutcome, SearchVerdict, SharedOp, SharedResult, UpstreamOutcome, VerdictKind,
 };
 
 /// What callers asked and were told.
@@ -224,10 +224,37 @@ impl DirectoryFamilies {
     }
 }
 
-/// What the shared store will report. It is there from the start, at zero, so that dashboards and alerts can name it.
-pub(super) fn shared(r: &Registrar<'_>) {
-    let errors = r.counter("shared_errors_total", "Failed calls to the shared store.", &["op"]);
-    for op in SharedOp::ALL {
-        errors.with_label_values(&[op.as_str()]);
+/// What several replicas share.
+#[derive(Debug)]
+pub(super) struct SharedFamilies {
+    pub(super) errors: IntCounterVec,
+    pub(super) duration: HistogramVec,
+    pub(super) up: IntGauge,
+    pub(super) replicas: IntGauge,
+    pub(super) lookups: IntCounterVec,
+    pub(super) missed: IntCounter,
+}
+
+impl SharedFamilies {
+    pub(super) fn register(r: &Registrar<'_>) -> Self {
+        let families = Self {
+            errors: r.counter("shared_errors_total", "Failed calls to the shared store.", &["op"]),
+            duration: r.histograms("shared_duration_seconds", "Time of one call to the shared store.", &["op"]),
+            up: r.gauge("shared_up", "1 while the shared store can be reached, else 0."),
+            replicas: r.gauge("shared_replicas", "Replicas that share the quota, this one included, as last heard."),
+            lookups: r.counter("shared_lookups_total", "Fills that asked the shared store first.", &["result"]),
+            missed: r.single_counter(
+                "shared_missed_total",
+                "Times that changes told by others may have been missed, so that everything in memory expired.",
+            ),
+        };
+        for op in SharedOp::ALL {
+            families.errors.with_label_values(&[op.as_str()]);
+            families.duration.with_label_values(&[op.as_str()]);
+        }
+        for result in SharedResult::ALL {
+            families.lookups.with_label_values(&[result.as_str()]);
+        }
+        families
     }
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use prometheus::{IntCounter, Registry, TextEncoder};
 
-use self::families::{CacheFamilies, DirectoryFamilies, Http, Lookups, Tokens, Upstream, Webhooks};
+use self::families::{CacheFamilies, DirectoryFamilies, Http, Lookups, SharedFamilies, Tokens, Upstream, Webhooks};
 use self::registrar::Registrar;
 use crate::outcome::{
     AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
-    RefreshOutcome, SearchVerdict, TokenKind, UpstreamOutcome, VerdictKind,
+    RefreshOutcome, SearchVerdict, SharedOp, SharedResult, TokenKind, UpstreamOutcome, VerdictKind,
 };
 
 /// All metrics, and the registry they are scraped from.
@@ -29,6 +29,7 @@ pub struct Metrics {
     directory: DirectoryFamilies,
     http: Http,
     webhooks: Webhooks,
+    shared: SharedFamilies,
 }
 
 impl Metrics {
@@ -41,9 +42,8 @@ impl Metrics {
         let tokens = Tokens::register(&r);
         let (cache, http) = (CacheFamilies::register(&r), Http::register(&r));
         let webhooks = Webhooks::register(&r);
-        let directory = DirectoryFamilies::register(&r);
-        families::shared(&r);
-        Self { registry, lookups, upstream, tokens, cache, directory, http, webhooks }
+        let (directory, shared) = (DirectoryFamilies::register(&r), SharedFamilies::register(&r));
+        Self { registry, lookups, upstream, tokens, cache, directory, http, webhooks, shared }
     }
 
     /// Adds what only the running program can say: its build and its process.
@@ -164,6 +164,36 @@ impl Metrics {
     /// The last webhook is so long ago now.
     pub fn last_delivery(&self, age: Duration) {
         self.webhooks.last_delivery_age.set(age.as_secs_f64());
+    }
+
+    /// A call to the shared store failed.
+    pub fn shared_error(&self, op: SharedOp) {
+        self.shared.errors.with_label_values(&[op.as_str()]).inc();
+    }
+
+    /// A call to the shared store took this long, answered or not.
+    pub fn shared_took(&self, op: SharedOp, took: Duration) {
+        self.shared.duration.with_label_values(&[op.as_str()]).observe(took.as_secs_f64());
+    }
+
+    /// The shared store was found or lost.
+    pub fn shared_up(&self, up: bool) {
+        self.shared.up.set(i64::from(up));
+    }
+
+    /// So many replicas share the quota.
+    pub fn shared_replicas(&self, replicas: u32) {
+        self.shared.replicas.set(i64::from(replicas));
+    }
+
+    /// A fill asked the shared store first.
+    pub fn shared_lookup(&self, result: SharedResult) {
+        self.shared.lookups.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// Changes told by others may have been missed.
+    pub fn shared_missed(&self) {
+        self.shared.missed.inc();
     }
 
     /// An HTTP request was answered. `route` is a pattern of the router or one fixed word, `method` one of the nine of RFC 9110 or `other`.

@@ -1,6 +1,8 @@
 //! Registering metrics: one prefix, one place where a bad name would show.
 
-use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 /// From a hit in microseconds to a fill at its cap. An answer at the default deadline of 1.5 s falls under 1.6, which the alerts count by.
 pub(super) const SECONDS: &[f64] = &[
@@ -21,6 +23,11 @@ impl Registrar<'_> {
     pub(super) fn counter(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         let opts = Opts::new(name, help).namespace("callcard");
         self.register(IntCounterVec::new(opts, labels).expect("metric names are valid constants"))
+    }
+
+    pub(super) fn single_counter(&self, name: &str, help: &str) -> IntCounter {
+        let opts = Opts::new(name, help).namespace("callcard");
+        self.register(IntCounter::with_opts(opts).expect("metric names are valid constants"))
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str) -> IntGauge {

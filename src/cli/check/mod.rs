@@ -8,6 +8,7 @@ mod rights;
 mod row;
 mod search;
 mod settings;
+mod store;
 mod token;
 mod webhooks;
 mod witness;
@@ -27,6 +28,7 @@ use crate::app::Backend;
 use crate::config::{self, Config};
 use crate::crm::Ask;
 use crate::crm::http::HttpTransport;
+use crate::phone::Region;
 
 /// A person waits for the table.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -82,7 +84,6 @@ async fn checked(config: Config) -> Vec<Row> {
         }
         Err(error) => rows.push(Row::wrong("url", chain(&error), "see CALLCARD_KOMMO_URL")),
     }
-    rows.push(settings::shared_store());
     rows
 }
 
@@ -91,18 +92,28 @@ async fn asked(settings: config::Backend, secret: Option<&SecretString>, witness
     let (region, rate) = (settings.lookup.region, settings.gate.rate);
     let host = settings.transport.base.authority().to_owned();
     let witness = Arc::new(witness);
-    let backend = Backend::over(Arc::clone(&witness) as _, settings);
+    let backend = match Backend::over(Arc::clone(&witness) as _, settings) {
+        Ok(backend) => backend,
+        Err(error) => return vec![store::unusable(&error)],
+    };
+    let mut rows = asked_of(&backend, &host, region, secret).await;
+    rows.push(store::row(backend.shared.as_ref()).await);
+    backend.gate.leave().await;
+    rows.extend(witness.rows(rate));
+    rows
+}
+
+async fn asked_of(backend: &Backend, host: &str, region: Region, secret: Option<&SecretString>) -> Vec<Row> {
     if let Err(error) = backend.tokens.open().await {
         return vec![token::unusable(&error)];
     }
     let account = backend.crm.account(Ask::live(PATIENCE)).await;
-    let mut rows = account::rows(&Asked { host: &host, region }, &account);
+    let mut rows = account::rows(&Asked { host, region }, &account);
     if account::is_usable(&account) {
         rows.extend(rights::rows(&backend.crm, PATIENCE).await);
         rows.push(search::row(backend.lookups.calibration(), 2 * PATIENCE).await);
         rows.push(webhooks::row(&backend.crm, secret, PATIENCE).await);
     }
     rows.push(token::row(&backend.tokens).await);
-    rows.extend(witness.rows(rate));
     rows
 }

@@ -21,8 +21,3 @@ pub(super) fn warnings(warnings: &[Fault]) -> Vec<Row> {
     }
     warnings.iter().map(|odd| Row::odd("configuration", odd.to_string(), "nothing, if it is meant so")).collect()
 }
-
-/// There is no shared store in this version: a second replica would not know of the first one's calls.
-pub(super) fn shared_store() -> Row {
-    Row::fine("shared store", "none: this replica is alone with its cache, its quota and its tokens")
-}

@@ -62,6 +62,17 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    /// What every replica of the service holds and nobody else does.
+    #[must_use]
+    pub const fn secret(&self) -> &SecretString {
+        match self {
+            Self::LongLived(token) => token,
+            Self::OAuth { integration, .. } => &integration.client_secret,
+        }
+    }
+}
+
 /// A bearer token, as it was when it was asked for.
 #[derive(Clone, Debug)]
 pub struct Token {

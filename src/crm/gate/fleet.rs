@@ -4,7 +4,7 @@
 //! What the gate needs of a fleet is a *ledger* that lives outside of all of them and can disappear at any moment:
 //!
 //! - A [`Beat`] says that this replica is alive and may book one slot. Slots are given one interval apart. A replica holds one slot at a
-//!   time, so nobody's slots lie further ahead than [`Told::horizon`].
+//!   time, so nobody's slots lie further ahead than [`Word::horizon`].
 //! - The ledger notes for each replica the *share* of the rate it may use alone, should it lose sight of the ledger. The shares never add up
 //!   to more than the rate, and one that was lowered counts in full until its holder has confirmed the lower one.
 //! - A replica that has not been heard of for [`MISSED`] is taken to be on its own: its share is kept out of what the others are given, for
@@ -33,7 +33,7 @@ pub const WINDOW: Duration = Duration::from_millis(1_100);
 pub trait Fleet: Send + Sync + fmt::Debug + 'static {
     /// Says that we are alive, and books a slot if one is wanted. Is answered or given up within [`Self::patience`]; one that was given up
     /// has no effect later than that.
-    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Told, Unheard>>;
+    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Word, Unheard>>;
 
     /// Whether the ledger is there. Tells it nothing.
     fn reach(&self) -> BoxFuture<'_, Result<(), Unheard>>;
@@ -75,7 +75,7 @@ pub struct Want {
 
 /// What a replica is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Word {
     /// What became of the slot that was wanted; counted from when the ledger said so.
     pub booking: Booking,
     /// When the next slot after that would be, likewise.

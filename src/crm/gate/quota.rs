@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fleet::{Told, Unheard, Want};
+use super::fleet::{Unheard, Want, Word};
 use super::line::{Line, Ticket};
 use super::pace::{GRAIN, Pace};
 use super::pause::Pause;
@@ -47,7 +47,7 @@ enum Pacing {
     /// This process's.
     Own(Pace),
     /// All replicas'.
-    Shared(SharedPace),
+    Shared(Box<SharedPace>),
 }
 
 impl Quota {
@@ -62,7 +62,7 @@ impl Quota {
 
     /// The same, with a pace that all replicas share.
     pub(super) fn shared(settings: &Settings, patience: Duration, now: Instant) -> Self {
-        let pace = Pacing::Shared(SharedPace::new(settings, patience, now));
+        let pace = Pacing::Shared(Box::new(SharedPace::new(settings, patience, now)));
         Self { pace, ..Self::new(settings, now) }
     }
 
@@ -176,7 +176,7 @@ impl Quota {
     }
 
     /// A beat sent at `sent` was heard or not.
-    pub(super) fn answered(&mut self, answer: Result<Told, Unheard>, sent: Instant, now: Instant) {
+    pub(super) fn answered(&mut self, answer: Result<Word, Unheard>, sent: Instant, now: Instant) {
         let Some(pace) = self.shared_pace() else { return };
         match answer {
             Ok(told) => pace.heard(told, sent, now),
@@ -201,7 +201,7 @@ impl Quota {
         }
     }
 
-    const fn shared_pace(&mut self) -> Option<&mut SharedPace> {
+    fn shared_pace(&mut self) -> Option<&mut SharedPace> {
         match &mut self.pace {
             Pacing::Own(_) => None,
             Pacing::Shared(pace) => Some(pace),
@@ -210,7 +210,7 @@ impl Quota {
 }
 
 impl Pacing {
-    const fn interval(&self) -> Duration {
+    fn interval(&self) -> Duration {
         match self {
             Self::Own(pace) => pace.interval(),
             Self::Shared(pace) => pace.interval(),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fleet::{BEAT, Beat, Booking, MISSED, Told, Unheard, WINDOW, Want};
+use super::fleet::{BEAT, Beat, Booking, MISSED, Unheard, WINDOW, Want, Word};
 use super::pace::Pace;
 use super::settings::Settings;
 use crate::outcome::Class;
@@ -32,6 +32,8 @@ const ASKING: Duration = Duration::from_millis(5);
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// What callers are told who would wait for a share that is nothing.
 const NO_SHARE: Duration = Duration::from_secs(10);
+/// A replica that has just started looks for the ledger this long before it believes to be alone.
+const PATIENT: Duration = Duration::from_secs(2);
 /// A slot is never used later than this, however long the interval.
 const LATEST: Duration = Duration::from_millis(100);
 
@@ -44,7 +46,7 @@ pub(super) struct SharedPace {
     patience: Duration,
     mode: Mode,
     /// The last thing the ledger told us.
-    told: Option<Told>,
+    told: Option<Word>,
     grant: Option<Grant>,
     /// When the ledger's next slot would be, as far as we know.
     next: Instant,
@@ -221,7 +223,7 @@ impl SharedPace {
     }
 
     /// A beat sent at `sent` was heard.
-    pub(super) fn heard(&mut self, told: Told, sent: Instant, now: Instant) {
+    pub(super) fn heard(&mut self, told: Word, sent: Instant, now: Instant) {
         self.mode = Mode::Together;
         self.told = Some(told);
         self.next = now + told.next_in;
@@ -280,7 +282,7 @@ impl SharedPace {
     fn quiet_for(&self) -> Duration {
         match self.told {
             Some(_) => self.patience * 2 + MISSED + self.horizon() + WINDOW,
-            None => Duration::ZERO,
+            None => PATIENT,
         }
     }
 

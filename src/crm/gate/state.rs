@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, BreakerState, Clearance};
 use super::budget::Budget;
-use super::fleet::{Blocked, News, Told, Unheard};
+use super::fleet::{Blocked, News, Unheard, Word};
 use super::line::Ticket;
 use super::notice::{Complaints, Notice, Told};
 use super::quota::{Quota, Turn};
@@ -245,24 +245,24 @@ impl State {
     }
 
     /// A beat sent at `sent` was answered, or not. What the others know of the CRM holds for us too.
-    pub(super) fn answered(&mut self, answer: Result<Told, Unheard>, sent: Instant, now: Instant) -> Vec<Notice> {
+    pub(super) fn answered(&mut self, answer: Result<Word, Unheard>, sent: Instant, now: Instant) -> Vec<Notice> {
         self.quota.answered(answer, sent, now);
         let Ok(told) = answer else { return Vec::new() };
         let paused = self.quota.pause().adopt(told.paused_for, now);
-        let pause = paused.then_some(Notice::Paused { length: told.paused_for });
+        let pause = paused.then(|| self.told.pause(told.paused_for));
         [self.adopt_block(told.blocked, now), pause].into_iter().flatten().collect()
     }
 
     fn adopt_block(&mut self, blocked: Option<Blocked>, now: Instant) -> Option<Notice> {
         let company = self.company.as_mut()?;
         let was_known = std::mem::replace(&mut company.known_block, blocked.is_some());
-        match blocked {
+        let change = match blocked {
             Some(Blocked { reason, left }) if !left.is_zero() => self.breaker.adopt(reason, left, now),
             Some(_) => None,
             None if was_known => self.breaker.adopt_end(),
             None => None,
-        }
-        .map(Notice::from)
+        };
+        change.map(|change| self.told.change(change))
     }
 
     /// The others were looked for.
@@ -281,12 +281,13 @@ impl State {
 /// What the others should know.
 fn news(notice: &Notice) -> Option<News> {
     match notice {
-        Notice::Paused { length } => Some(News::Paused(*length)),
-        Notice::Suspended { reason, length } if reason.concerns_all() => {
+        Notice::Paused { length } | Notice::PausedAgain { length } => Some(News::Paused(*length)),
+        Notice::Suspended { reason, length } | Notice::StillSuspended { reason, length } if reason.concerns_all() => {
             Some(News::Blocked(Blocked { reason: *reason, left: *length }))
         }
         Notice::Resumed { reason } if reason.concerns_all() => Some(News::Resumed),
         Notice::Suspended { .. }
+        | Notice::StillSuspended { .. }
         | Notice::Resumed { .. }
         | Notice::Probing
         | Notice::PauseOver

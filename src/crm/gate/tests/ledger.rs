@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::Reason;
-use super::super::fleet::{Beat, Blocked, Booking, FORGOTTEN, Fleet, MISSED, News, Told, Unheard, WINDOW};
+use super::super::fleet::{Beat, Blocked, Booking, FORGOTTEN, Fleet, MISSED, News, Unheard, WINDOW, Word};
 use crate::outcome::Class;
 
 /// As long as the real one may take.
@@ -166,7 +166,7 @@ impl Wire {
 }
 
 impl Fleet for Wire {
-    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Told, Unheard>> {
+    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Word, Unheard>> {
         Box::pin(async move {
             if self.offset.lock().unwrap().is_none() {
                 self.reach().await?;
@@ -245,7 +245,7 @@ impl Ledger {
         }
     }
 
-    fn beat(&mut self, me: usize, rate: u32, beat: Beat, now: u64) -> Told {
+    fn beat(&mut self, me: usize, rate: u32, beat: Beat, now: u64) -> Word {
         let interval = 1_000_000_u64.div_ceil(rate.into());
         let slower = interval * 12 / 5;
         self.members.retain(|_, member| now.saturating_sub(member.seen) <= us(FORGOTTEN));
@@ -279,7 +279,7 @@ impl Ledger {
         let booking = self.book(beat, (spacing, slower, horizon), waiting > 0, now);
         self.last = now;
         let micros = Duration::from_micros;
-        Told {
+        Word {
             booking,
             next_in: micros(self.free.unwrap().saturating_sub(now)),
             share,
