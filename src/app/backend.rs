@@ -6,7 +6,7 @@ use crate::cache::SecondLevel;
 use url::Url;
 
 use crate::config;
-use crate::crm::auth::{Credentials, FileStore, Owner, Times};
+use crate::crm::auth::{Credentials, FileStore, Owner, Times, TokenStore};
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{self, Gate};
 use crate::crm::http::{HttpTransport, SetupError};
@@ -14,7 +14,7 @@ use crate::crm::{CrmClient, TokenSource, Transport, WebLinks};
 use crate::directory::{self, Directory, Feed, OpenError};
 use crate::lookup::{self, LookupService, Upstream};
 use crate::metrics::Metrics;
-use crate::shared::{InvalidUrl, Ledger, Second, Shared};
+use crate::shared::{InvalidUrl, Ledger, Second, Shared, Tokens};
 
 /// The components behind the endpoints. Clones share everything.
 #[derive(Clone, Debug)]
@@ -68,7 +68,8 @@ impl Backend {
         let metrics = Arc::new(Metrics::new());
         let shared = settings.shared.map(|settings| Shared::open(settings, Arc::clone(&metrics))).transpose()?;
         let gate = Arc::new(gate(settings.gate, shared.as_ref(), &metrics));
-        let tokens = tokens(settings.credentials, &settings.transport.base, &transport, &gate, &metrics);
+        let account = &settings.transport.base;
+        let tokens = tokens(settings.credentials, account, shared.as_ref(), &transport, &gate, &metrics);
         let crm = CrmClient::new(settings.client, tokens.clone(), transport, Arc::clone(&gate), Arc::clone(&metrics));
         let names = Dictionaries::new(crm.clone(), settings.names);
         let links = WebLinks::new(&settings.web_url);
@@ -107,6 +108,7 @@ fn gate(settings: gate::Settings, shared: Option<&Shared>, metrics: &Arc<Metrics
 fn tokens(
     credentials: Credentials,
     account: &Url,
+    shared: Option<&Shared>,
     transport: &Arc<dyn Transport>,
     gate: &Arc<Gate>,
     metrics: &Arc<Metrics>,
@@ -114,7 +116,11 @@ fn tokens(
     match credentials {
         Credentials::LongLived(token) => TokenSource::long_lived(token, metrics),
         Credentials::OAuth { integration, store } => {
-            let store = Arc::new(FileStore::new(store, Owner::new(account, &integration.client_id)));
+            let owner = Owner::new(account, &integration.client_id);
+            let store: Arc<dyn TokenStore> = match shared {
+                Some(shared) => Arc::new(Tokens::new(shared.clone(), owner)),
+                None => Arc::new(FileStore::new(store, owner)),
+            };
             let (transport, gate, metrics) = (Arc::clone(transport), Arc::clone(gate), Arc::clone(metrics));
             TokenSource::oauth(integration, store, Times::default(), transport, gate, metrics)
         }

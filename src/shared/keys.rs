@@ -5,6 +5,7 @@
 //! callcard:{ACCOUNT}:epoch         how many changes there have been
 //! callcard:{ACCOUNT}:stamp:all     the last change of everything
 //! callcard:{ACCOUNT}:stamp:KIND:ID the last change of one contact, company or lead
+//! callcard:{ACCOUNT}:tokens        the OAuth2 pair
 //! callcard:{ACCOUNT}:lease:NAME    who does what only one should do
 //! callcard:ACCOUNT:{NUMBER}:entry  what is known of a number              NUMBER   a keyed hash of the number
 //! callcard:ACCOUNT:{NUMBER}:fill   who is finding it out
@@ -88,6 +89,11 @@ impl Keys {
 
     pub(super) fn lease(&self, name: &str) -> String {
         self.ours(&format!("lease:{name}"))
+    }
+
+    /// The OAuth2 pair.
+    pub(super) fn tokens(&self) -> String {
+        self.ours("tokens")
     }
 
     /// Where changes are told.

@@ -75,6 +75,14 @@ impl Held {
         Instant::now() < self.until
     }
 
+    pub(super) fn key(&self) -> &str {
+        &self.lease.key
+    }
+
+    pub(super) const fn token(&self) -> u64 {
+        self.token
+    }
+
     /// Ends when the right is lost; renews it until then. What is done under the right belongs beside this in a `select!`.
     pub async fn keep(&mut self) {
         while self.is_held() {

@@ -9,6 +9,7 @@
 //! | `ledger` | whose turn it is to call the CRM | [`crate::crm::gate::fleet`] |
 //! | `second_level`, `codec` | answers that another replica has already paid for | [`crate::cache::SecondLevel`] |
 //! | `bus`, `epochs` | what is no longer true | [`crate::cache::Change`] |
+//! | `tokens` | the OAuth2 pair, renewed by one and used by all | [`crate::crm::auth::TokenStore`] |
 //! | `lease` | the right to do what only one replica should do | ours |
 //!
 //! # What holds
@@ -43,6 +44,7 @@ mod ledger;
 mod link;
 mod scripts;
 mod second_level;
+mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub use self::lease::{Held, Lease};
 pub use self::ledger::Ledger;
 pub use self::link::InvalidUrl;
 pub use self::second_level::Second;
+pub use self::tokens::Tokens;
 
 use self::bus::Bus;
 use self::clock::Clock;

@@ -27,6 +27,8 @@ pub(super) struct Scripts {
     pub(super) write: Script,
     /// Keeps a lease.
     pub(super) keep: Script,
+    /// Keeps a value under a lease.
+    pub(super) save: Script,
     /// Gives a lease back.
     pub(super) release: Script,
 }
@@ -44,6 +46,7 @@ impl Default for Scripts {
             claim: script(include_str!("scripts/claim.lua")),
             write: script(include_str!("scripts/write.lua")),
             keep: script(include_str!("scripts/keep.lua")),
+            save: script(include_str!("scripts/save.lua")),
             release: script(include_str!("scripts/release.lua")),
         }
     }

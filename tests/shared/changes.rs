@@ -38,6 +38,20 @@ async fn a_change_told_to_one_is_seen_by_all_within_200_ms() {
 }
 
 #[tokio::test]
+async fn a_webhook_at_one_reaches_all() {
+    let secret = "secret-of-the-webhooks";
+    let world = World::of(3, &[("CALLCARD_WEBHOOK_SECRET", secret)]).await;
+    let phone = "+14155550145";
+    let id = known_everywhere(&world, "Anna", phone).await;
+    world.crm.rename(id, "Anna Ivanova").await;
+    world.replicas[0].hook(secret, &format!("contacts[update][0][id]={id}&contacts[update][0][name]=x")).await;
+    for replica in &world.replicas {
+        replica.ask_for(phone, "Anna Ivanova").await;
+    }
+    assert_eq!(world.replicas[2].ask(phone).await.name.as_deref(), Some("Anna Ivanova"), "and never the old one again");
+}
+
+#[tokio::test]
 async fn with_the_bus_cut_the_poll_finds_it_and_nothing_is_emptied() {
     let world = World::of(3, &[]).await;
     let phone = "+14155550155";

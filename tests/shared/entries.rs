@@ -15,13 +15,13 @@ use crate::harness::{Redis, Replica, World, until};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One replica's way to the second level, in this process.
-struct Side {
-    shared: Shared,
+pub(crate) struct Side {
+    pub(crate) shared: Shared,
     second: Arc<Second>,
     _ledger: callcard::crm::gate::Gate,
 }
 
-async fn side(redis: &Redis) -> Side {
+pub(crate) async fn side(redis: &Redis) -> Side {
     let secret = |text: &str| SecretString::from(text.to_owned());
     let metrics = Arc::new(Metrics::new());
     // A busy machine keeps everybody waiting.
@@ -151,6 +151,41 @@ async fn a_user_with_a_password_is_let_in_and_a_wrong_one_is_never_told() {
     for said in [right.said(), wrong.said()] {
         assert!(!said.contains("s3cr3t") && !said.contains("wr0ng"), "{said}");
     }
+}
+
+#[tokio::test]
+async fn over_tls_a_known_authority_is_trusted_and_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let openssl = |words: &str| {
+        let done = std::process::Command::new("openssl").args(words.split(' ')).current_dir(folder.path()).output();
+        let done = done.expect("openssl is installed");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    std::fs::write(at("leaf.ext"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
+    openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 2 -subj /CN=authority");
+    openssl("req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj /CN=localhost");
+    openssl("x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out leaf.crt -days 2 -extfile leaf.ext");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let (authority, leaf, key) = (at("ca.crt"), at("leaf.crt"), at("leaf.key"));
+    let _redis = Redis::with(&[
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &leaf,
+        "--tls-key-file",
+        &key,
+        "--tls-ca-cert-file",
+        &authority,
+        "--tls-auth-clients",
+        "no",
+    ]);
+    let crm = crate::harness::Crm::start();
+    let url = format!("rediss://localhost:{port}");
+    let trusting = Replica::start(&crm, &url, &[("SSL_CERT_FILE", &authority)]);
+    until("it is let in", 10 * SECOND, async || trusting.check("shared").await.0 == "ok").await;
+    let strict = Replica::start(&crm, &url, &[]);
+    until("it says that it is alone", 10 * SECOND, async || strict.check("shared").await.0 == "degraded").await;
 }
 
 #[tokio::test]

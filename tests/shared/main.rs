@@ -7,7 +7,9 @@
 mod harness;
 
 mod changes;
+mod costs;
 mod entries;
 mod ledger;
 mod outages;
 mod together;
+mod tokens;

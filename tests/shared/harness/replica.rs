@@ -88,6 +88,14 @@ impl Replica {
         assert!(done.status().is_success());
     }
 
+    /// What the CRM tells by itself.
+    pub(crate) async fn hook(&self, secret: &str, body: &str) {
+        let url = format!("{}/hooks/kommo/{secret}", self.lookup);
+        let post = self.client.post(url).header("content-type", "application/x-www-form-urlencoded");
+        let done = post.body(body.to_owned()).send().await.unwrap();
+        assert!(done.status().is_success(), "{}", done.status());
+    }
+
     /// Drops a number.
     pub(crate) async fn forget_number(&self, phone: &str) {
         let done = self.client.delete(format!("{}/cache/{phone}", self.admin)).send().await.unwrap();
