@@ -12,6 +12,7 @@
 //! lookup    withheld, extension → answered; a number → the cache
 //! directory (if there is one, and it is current) → answered, for nobody too
 //! cache     fresh → answered. stale → wait a little for the fill. absent → wait for the fill
+//! shared    with several replicas: what another has found out, or the right to find it out
 //! crm       gate (breaker, quota) → wire → the contacts the CRM found
 //! matching  which of them really own the number
 //! card      the owner, with leads and names, as we promise it

@@ -88,6 +88,7 @@ pub(super) fn run(args: &Args) -> Exit {
             _ => hooks.state(&secret, Ask::live(PATIENCE)).await.map(|state| (exit(&state), told(&state))),
         };
         backend.tokens.close().await;
+        backend.gate.leave().await;
         match done {
             Ok((Exit::Fine, text)) => say(&text),
             Ok((exit, text)) => complain(exit, text),
