@@ -46,10 +46,10 @@ async fn one_renews_all_have_it_and_a_server_that_forgets_gets_it_back() {
     drop(lease);
     assert_eq!(refresh_of(theirs.load().await.unwrap()).as_deref(), Some("the-second"));
     let mut lease = theirs.lease(2 * SECOND).await.expect("given back");
-    redis.ask(&["DEL", &redis.keys("*:tokens")[0]]);
+    redis.ask(&["DEL", &redis.keys("*}:tokens")[0]]);
     assert_eq!(refresh_of(lease.load().await.unwrap()).as_deref(), Some("the-second"), "remembered");
     lease.save(&pair("the-third")).await.unwrap();
-    let value = redis.ask(&["GET", &redis.keys("*:tokens")[0]]);
+    let value = redis.ask(&["GET", &redis.keys("*}:tokens")[0]]);
     assert!(!value.contains("the-third") && !value.contains("access"), "sealed");
     assert_eq!(refresh_of(ours.load().await.unwrap()).as_deref(), Some("the-third"));
     redis.ask(&["DEL", &redis.keys("*lease:tokens")[0]]);
