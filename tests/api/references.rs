@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 fn documents() -> Vec<PathBuf> {
-    let folders = [".", "docs", "helm"];
+    let folders = [".", "docs", "docs/recipes", "helm"];
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     entries.filter(|path| path.extension().is_some_and(|suffix| suffix == "md")).collect()
