@@ -33,6 +33,9 @@ existing Secret knows is left to callcard, whose pod then says what is missing a
 {{- if and (include "callcard.several" .) .Values.persistence.enabled (not (has "ReadWriteMany" .Values.persistence.accessModes)) -}}
 {{- $faults = append $faults "several replicas cannot mount one ReadWriteOnce claim: turn persistence off or use ReadWriteMany" -}}
 {{- end -}}
+{{- if and (include "callcard.several" .) .Values.persistence.enabled (eq .Values.config.directory "mirror") -}}
+{{- $faults = append $faults "several replicas cannot write one mirror (config.directory): without persistence each keeps its own" -}}
+{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $faults = append $faults "httpRoute.enabled needs httpRoute.parentRefs" -}}
 {{- end -}}

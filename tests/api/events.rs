@@ -81,7 +81,8 @@ fn arguments(text: &str) -> Vec<String> {
 
 /// The text of a message, with a constant in its place if it is nothing else.
 fn message(literal: &str, source: &str) -> String {
-    let text = literal.trim_matches('"');
+    let continued = Regex::new(r"\\\n\s*").unwrap();
+    let text = continued.replace_all(literal.trim_matches('"'), "");
     let constant = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).filter(|name| !name.is_empty());
     if let Some(name) = constant {
         let value = Regex::new(&format!(r#"const {name}: &str = "([^"\\]+)"#)).unwrap();
