@@ -113,23 +113,8 @@ impl App {
         let reader = CallerReader::new(REMEMBERED_TEXTS);
         let api = Api::new(backend.lookups.clone(), reader, Arc::clone(&backend.metrics), config.http);
         let readiness = Readiness::new();
-        let gate = Arc::clone(&backend.gate);
-        readiness.check("crm", move || crm_health(&gate));
-        let tokens = backend.tokens.clone();
-        readiness.check("token", move || token_health(&tokens));
-        if let Some(watch) = hook_watch.clone() {
-            readiness.check("webhooks", move || webhook_health(&watch));
-        }
+        describe(&backend, hook_watch.clone(), &readiness);
         let calibration = backend.lookups.calibration().clone();
-        let search = calibration.clone();
-        readiness.check("search", move || Health::Ok(search.describe()));
-        if let Some(directory) = backend.directory.clone() {
-            readiness.check("directory", move || directory.health());
-        }
-        if backend.shared.is_some() {
-            let gate = Arc::clone(&backend.gate);
-            readiness.check("shared", move || shared_health(gate.state().standing));
-        }
         Ok(Self {
             lookup,
             admin,
@@ -203,6 +188,26 @@ impl App {
         finished(admin.await);
         self.tokens.close().await;
         drained
+    }
+}
+
+/// Adds what `/readyz?verbose` tells of the parts; none of it makes the service unready.
+fn describe(backend: &Backend, hook_watch: Option<HookWatch>, readiness: &Readiness) {
+    let gate = Arc::clone(&backend.gate);
+    readiness.check("crm", move || crm_health(&gate));
+    let tokens = backend.tokens.clone();
+    readiness.check("token", move || token_health(&tokens));
+    if let Some(watch) = hook_watch {
+        readiness.check("webhooks", move || webhook_health(&watch));
+    }
+    let search = backend.lookups.calibration().clone();
+    readiness.check("search", move || Health::Ok(search.describe()));
+    if let Some(directory) = backend.directory.clone() {
+        readiness.check("directory", move || directory.health());
+    }
+    if backend.shared.is_some() {
+        let gate = Arc::clone(&backend.gate);
+        readiness.check("shared", move || shared_health(gate.state().standing));
     }
 }
 
