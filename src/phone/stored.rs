@@ -126,8 +126,9 @@ fn before_remark(piece: &str, region: Region) -> Option<(Number, &str)> {
     }
 }
 
-/// `A / B`: both, if both are numbers. `A/79`, another line of the same switchboard: A.
+/// `A / B`: both, if both are numbers. `A/79`, another line of the same switchboard: A. A slash at either end is left over from a cut.
 fn slashed(piece: &str, assigned: impl Fn(&str) -> Option<Number>) -> Option<Vec<Number>> {
+    let piece = piece.trim_matches([' ', '/']);
     let (before, last) = piece.rsplit_once('/')?;
     let all: Option<Vec<_>> = piece.split('/').map(&assigned).collect();
     let is_line = (1..=3).contains(&digits::count(last));
@@ -202,6 +203,8 @@ mod tests {
             assert_eq!(stored(&raw, "RU"), ["+79991234567", "+74951112233"], "{separator:?}");
         }
         assert_eq!(stored("+79991234567+74951112233", "US"), ["+79991234567", "+74951112233"]);
+        let mixed = "+493012345678 / 01511 2345678 / +14155550123";
+        assert_eq!(stored(mixed, "DE"), ["+493012345678", "+4915112345678", "+14155550123"]);
         assert_eq!(stored("9991234567 4951112233 8121234567", "RU"), ["+79991234567", "+74951112233", "+78121234567"]);
     }
 
