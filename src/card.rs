@@ -3,6 +3,8 @@
 //! A [`Card`] is made once per fill and shared by all numbers of its contact. It knows which numbers it owns, so a number that has moved
 //! to somebody else is noticed when the card is read, not only when it was stored.
 
+mod ready;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use jiff::Timestamp;
 
 use crate::contact::{CompanyId, Element, GroupId, LeadId, PartyId, StageId, UnixSeconds, UserId};
 use crate::phone::Number;
+
+pub use self::ready::{Ready, Slot};
 
 /// One contact, or company, with its leads, ready to be shown. Personal data: the `Debug` form shows the id only.
 #[derive(Clone, PartialEq)]
@@ -48,6 +52,8 @@ pub struct Card {
     pub partial: Partial,
     /// Every readable number of the contact: what ownership is decided on.
     pub numbers: Vec<Number>,
+    /// The card as it is shown, once somebody has made it ready.
+    pub ready: Slot,
 }
 
 impl fmt::Debug for Card {

@@ -3,6 +3,18 @@
 //! Everything countable is counted under one of these words, so a label can never grow with the traffic. They live at the bottom of
 //! the crate so that no component has to import another one to be counted.
 
+/// A closed set of words: what a metric's label may be.
+pub trait Label: Copy + 'static {
+    /// Every value, in declaration order: what the metrics touch at start.
+    const ALL: &'static [Self];
+
+    /// The word as it stands in labels, logs and headers.
+    fn as_str(self) -> &'static str;
+
+    /// The value's place in [`Label::ALL`].
+    fn index(self) -> usize;
+}
+
 /// Declares an enum whose variants are label values.
 macro_rules! labels {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident => $text:literal,)+ }) => {
@@ -22,6 +34,18 @@ macro_rules! labels {
                 match self {
                     $(Self::$variant => $text,)+
                 }
+            }
+        }
+
+        impl Label for $name {
+            const ALL: &'static [Self] = $name::ALL;
+
+            fn as_str(self) -> &'static str {
+                $name::as_str(self)
+            }
+
+            fn index(self) -> usize {
+                self as usize
             }
         }
 

@@ -65,6 +65,7 @@ fn card(n: u64, phone: E164) -> Card {
         elements: Vec::new(),
         partial: Partial::default(),
         numbers: vec![Number { e164: phone, extension: None }],
+        ready: <_>::default(),
     }
 }
 

@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
@@ -29,7 +28,7 @@ use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{BreakerState, Gate, Standing};
 use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
 use crate::directory::{Feed, OpenError};
-use crate::http::{Api, Drained, ServerSettings, serve};
+use crate::http::{Answers, Api, Drained, ServerSettings, serve};
 use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
 use crate::shared::Shared;
@@ -158,7 +157,7 @@ impl App {
             tokio::spawn(find_the_others(shared, self.readiness.latch("others")));
         }
         let (readiness, delay, gate) = (self.readiness, self.drain_delay, self.gate);
-        let mut lookup = start(self.lookup, self.api.router(), &self.server, &stop);
+        let mut lookup = start(self.lookup, self.api.front(), &self.server, &stop);
         let mut admin = start(self.admin, self.api.admin_router(readiness.clone()), &self.server, &stop_admin);
         listeners.open();
         tokio::task::spawn_blocking(|| warm(parser));
@@ -224,13 +223,13 @@ impl Listener {
 /// Serves in a task of its own, until the token is cancelled and the last request is answered.
 fn start(
     listener: Listener,
-    router: Router,
+    answers: impl Answers,
     settings: &ServerSettings,
     stop: &CancellationToken,
 ) -> JoinHandle<Drained> {
     tracing::info!(listener = listener.name, address = %listener.address, "listening");
     let (settings, stop) = (settings.clone(), stop.clone());
-    tokio::spawn(async move { serve(listener.socket, router, &settings, stop.cancelled()).await })
+    tokio::spawn(async move { serve(listener.socket, answers, &settings, stop.cancelled()).await })
 }
 
 /// A listener's task ends by itself only when it panics, and then there is no service left.

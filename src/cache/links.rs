@@ -118,6 +118,7 @@ mod tests {
             elements: Vec::new(),
             partial: Partial::default(),
             numbers: Vec::new(),
+            ready: <_>::default(),
         })
     }
 

@@ -201,11 +201,18 @@ impl Cache {
     /// # Errors
     /// [`Unserved`] when nothing usable is there and the fill brought nothing in time.
     pub async fn get(&self, asked: &Number, ask: &Ask) -> Result<Served, Unserved> {
-        let now = Instant::now();
-        match self.0.view(asked, now, ask.max_age) {
-            Some(view) if view.is_final() => Ok(self.0.give(view, now)),
-            _ => wait::for_fill(&self.0, asked, ask).await,
+        match self.at_hand(asked, ask.max_age) {
+            Some(served) => Ok(served),
+            None => wait::for_fill(&self.0, asked, ask).await,
         }
+    }
+
+    /// The answer that needs no waiting, if there is one.
+    #[must_use]
+    pub fn at_hand(&self, asked: &Number, max_age: Option<Duration>) -> Option<Served> {
+        let now = Instant::now();
+        let view = self.0.view(asked, now, max_age)?;
+        view.is_final().then(|| self.0.give(view, now))
     }
 
     /// Copies what is countable into the metrics; called when they are scraped.

@@ -184,8 +184,14 @@ fn entry_bytes(entry: &Entry) -> usize {
     size_of::<E164>() + size_of::<Entry>() + ids
 }
 
-/// What a card takes on the heap: its own fields, every string it owns (names shared between cards are not counted), its pairs in the index.
+/// What a card takes on the heap: its own fields, every string it owns (names shared between cards are not counted), its pairs in the
+/// index, and the text that is made of it when it is shown: every string again, and the names of the members.
 fn card_bytes(card: &Card) -> usize {
+    const MEMBERS: usize = 512;
+    2 * owned_bytes(card) + MEMBERS
+}
+
+fn owned_bytes(card: &Card) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
     let texts = |all: &[String]| all.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
     let tags: usize = card.tags.iter().map(|tag| tag.name.capacity() + text(&tag.color) + size_of_val(tag)).sum();

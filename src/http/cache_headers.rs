@@ -1,8 +1,6 @@
 //! What HTTP caches and people with `curl -i` are told about an answer's way and age: `Cache-Status` (RFC 9211), `Age`, `Cache-Control`,
 //! `ETag` and the comparison with `If-None-Match`.
 
-use std::fmt::Write;
-
 use http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -29,19 +27,23 @@ pub(super) fn failure_status(freshness: &Freshness, code: &'static str) -> Heade
 }
 
 fn status_with(freshness: &Freshness, detail: Option<&'static str>) -> HeaderValue {
-    let mut member = String::from("callcard");
+    let mut member = String::with_capacity(64);
+    member.push_str("callcard");
     match (freshness.forwarded, freshness.status) {
         (Some(Forwarded::Miss), _) => member.push_str("; fwd=miss"),
         (Some(Forwarded::Stale), _) => member.push_str("; fwd=stale"),
         (None, CacheStatus::Skipped | CacheStatus::Rejected) => {}
-        (None, _) => write!(member, "; hit; ttl={}", freshness.ttl).expect("a string takes everything"),
+        (None, _) => {
+            member.push_str("; hit; ttl=");
+            member.push_str(itoa::Buffer::new().format(freshness.ttl));
+        }
     }
     if freshness.status == CacheStatus::Coalesced {
         member.push_str("; collapsed");
     }
     if let Some(detail) = detail {
         let quote = if is_token(detail) { "" } else { "\"" };
-        write!(member, "; detail={quote}{detail}{quote}").expect("a string takes everything");
+        member.extend(["; detail=", quote, detail, quote]);
     }
     HeaderValue::try_from(member).expect("made of words of this crate and numbers")
 }
@@ -60,7 +62,9 @@ pub(super) fn describe(headers: &mut HeaderMap, freshness: &Freshness, is_page: 
 }
 
 fn private(ttl: i64) -> HeaderValue {
-    HeaderValue::try_from(format!("private, max-age={}", ttl.max(0))).expect("a number is a header value")
+    let mut number = itoa::Buffer::new();
+    let value = ["private, max-age=", number.format(ttl.max(0))].concat();
+    HeaderValue::try_from(value).expect("a number is a header value")
 }
 
 /// Whether the caller has this version already: weak comparison (RFC 9110 §13.1.2).

@@ -5,6 +5,7 @@
 //! | file | does |
 //! |---|---|
 //! | `server`, `patience` | connections, their bounds, the drain |
+//! | `front` | the door: what is at hand is answered at once, the rest goes to the router |
 //! | `observe`, `request_id` | id, metrics, log line, panics |
 //! | `params`, `query`, `negotiate` | the query string → what is asked, and in which form the answer is wanted |
 //! | `keys`, `auth` | who may ask |
@@ -23,6 +24,7 @@ mod batch;
 mod body;
 mod cache_headers;
 mod error;
+mod front;
 mod hooks;
 mod keys;
 mod lookup;
@@ -44,13 +46,12 @@ use std::time::Duration;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router, middleware};
-use http::uri::PathAndQuery;
-use http::{Request, Uri};
 use secrecy::SecretString;
 use tower::ServiceExt;
 
+pub use self::front::{Front, Responding};
 pub use self::keys::{KeyFault, KeyName, Keys, Scope, entry_for};
-pub use self::server::{Drained, ServerSettings, serve};
+pub use self::server::{Answers, Drained, ServerSettings, serve};
 
 use self::admin::Admin;
 use self::error::ApiError;
@@ -117,9 +118,10 @@ impl Api {
         Self(Arc::new(Parts { lookups, reader, metrics, settings }))
     }
 
-    /// The lookup listener's router.
-    pub fn router(&self) -> Router {
-        self.finish(collect(public_routes()).with_state(self.clone()))
+    /// The lookup listener's service.
+    #[must_use]
+    pub fn front(&self) -> Front {
+        Front::new(self.clone(), self.finish(collect(public_routes()).with_state(self.clone())))
     }
 
     /// The admin listener's router.
@@ -127,14 +129,14 @@ impl Api {
         let admin = Admin { api: self.clone(), readiness };
         let guard = middleware::from_fn_with_state(admin.clone(), admin::require_admin);
         let keyed = collect(admin::keyed_routes()).route_layer(guard);
-        self.finish(collect(admin::open_routes()).merge(keyed).with_state(admin))
+        let routes = self.finish(collect(admin::open_routes()).merge(keyed).with_state(admin));
+        Router::new().fallback_service(routes.map_request(front::with_one_slash))
     }
 
-    /// Adds what both routers have: typed answers for what no route takes, the observer, and any number of leading slashes.
+    /// Adds what both listeners have: typed answers for what no route takes, and the observer.
     fn finish(&self, routes: Router) -> Router {
         let observer = middleware::from_fn_with_state(Arc::clone(&self.0.metrics), observe::observe);
-        let routes = routes.fallback(no_such_route).method_not_allowed_fallback(method_not_allowed).layer(observer);
-        Router::new().fallback_service(routes.map_request(with_one_slash))
+        routes.fallback(no_such_route).method_not_allowed_fallback(method_not_allowed).layer(observer)
     }
 
     fn lookups(&self) -> &LookupService {
@@ -145,7 +147,7 @@ impl Api {
         &self.0.reader
     }
 
-    fn metrics(&self) -> &Metrics {
+    fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
     }
 
@@ -177,7 +179,7 @@ impl Api {
 /// Every path of the lookup listener; the OpenAPI document is held against this list.
 fn public_routes() -> Vec<(&'static str, MethodRouter<Api>)> {
     vec![
-        ("/lookup", get(lookup::lookup).post(batch::batch)),
+        ("/lookup", get(lookup::routed).post(batch::batch)),
         ("/pop", get(pop::pop)),
         ("/hooks/kommo/{secret}", post(hooks::kommo)),
         ("/openapi.json", get(openapi::document)),
@@ -195,18 +197,6 @@ async fn no_such_route(Extension(id): Extension<RequestId>) -> Response {
 
 async fn method_not_allowed(Extension(id): Extension<RequestId>) -> Response {
     ApiError::MethodNotAllowed.respond(&id)
-}
-
-/// `//lookup` is `/lookup`: FreePBX puts a slash of its own before a configured path. A redirect would be shown as a caller's name.
-fn with_one_slash<B>(mut request: Request<B>) -> Request<B> {
-    if request.uri().path().starts_with("//") {
-        let mut parts = std::mem::take(request.uri_mut()).into_parts();
-        let doubled = parts.path_and_query.as_ref().map_or("", PathAndQuery::as_str);
-        let single = format!("/{}", doubled.trim_start_matches('/'));
-        parts.path_and_query = single.parse().ok();
-        *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
-    }
-    request
 }
 
 #[cfg(test)]

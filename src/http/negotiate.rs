@@ -31,6 +31,10 @@ const WORDS: &str = "must be one of json, text, html, vcard, xml, flat, hash";
 
 /// The best of our forms for an `Accept` header; JSON if there is none, or none that can be read.
 fn accepted(headers: &HeaderMap) -> Option<Format> {
+    let mut values = headers.get_all(ACCEPT).iter();
+    if values.next().is_none_or(|only| only == "*/*") && values.next().is_none() {
+        return Some(Format::Json);
+    }
     let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let ranges: Vec<Range> = values.iter().flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
     if ranges.is_empty() {

@@ -11,12 +11,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::error::ApiError;
 use super::request_id::{RequestId, X_REQUEST_ID};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RouteMeter};
 
 /// The label of requests that no route matches: their paths are without number.
 const UNMATCHED: &str = "unmatched";
@@ -25,62 +25,94 @@ const CLIENT_GONE: u16 = 499;
 
 /// The middleware; the outermost one of a router.
 pub(super) async fn observe(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers());
-    let mut exchange = Exchange::begin(&metrics, &request, id.clone());
-    request.extensions_mut().insert(id.clone());
-    // Nothing of the request outlives the panic: the handler's state is behind its own locks, and the response is dropped with it.
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => exchange.panicked(),
-    };
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, id.to_header());
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    exchange.code = response.status().as_u16();
-    response
+    let arrival = Arrival::of(request.method(), request.headers());
+    request.extensions_mut().insert(arrival.id.clone());
+    request.extensions_mut().insert(arrival.clone());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = Route::Named(&metrics, route.as_ref().map_or(UNMATCHED, MatchedPath::as_str));
+    Exchange::begin(arrival, route).run(next.run(request)).await
+}
+
+/// What is known of a request when it arrives.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival {
+    pub(super) id: RequestId,
+    pub(super) started: Instant,
+    method: &'static str,
+}
+
+impl Arrival {
+    pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
+        Self { id: RequestId::of(headers), started: Instant::now(), method: label(method) }
+    }
+}
+
+/// Where a request is counted.
+#[derive(Clone, Copy)]
+pub(super) enum Route<'a> {
+    /// At metrics that are at hand already.
+    Metered(&'a RouteMeter),
+    /// At metrics that have to be looked for by the route's pattern.
+    Named(&'a Metrics, &'a str),
+}
+
+impl Route<'_> {
+    fn pattern(&self) -> &str {
+        match self {
+            Self::Metered(meter) => meter.route(),
+            Self::Named(_, pattern) => pattern,
+        }
+    }
 }
 
 /// One request in flight. Dropping it counts it, so a request that is cut off is counted too.
-struct Exchange<'a> {
-    metrics: &'a Metrics,
-    id: RequestId,
-    route: Option<MatchedPath>,
-    method: &'static str,
-    started: Instant,
+pub(super) struct Exchange<'a> {
+    arrival: Arrival,
+    route: Route<'a>,
     code: u16,
 }
 
 impl<'a> Exchange<'a> {
-    fn begin(metrics: &'a Metrics, request: &Request, id: RequestId) -> Self {
-        Self {
-            metrics,
-            id,
-            route: request.extensions().get().cloned(),
-            method: label(request.method()),
-            started: Instant::now(),
-            code: CLIENT_GONE,
-        }
+    pub(super) fn begin(arrival: Arrival, route: Route<'a>) -> Self {
+        Self { arrival, route, code: CLIENT_GONE }
     }
 
-    fn route(&self) -> &str {
-        self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str)
+    /// Waits for the response, or makes one of a panic. Nothing of the request outlives the panic: the handler's state is behind its own
+    /// locks, and the response is dropped with it.
+    pub(super) async fn run(self, response: impl Future<Output = Response>) -> Response {
+        let response = AssertUnwindSafe(response).catch_unwind().await;
+        self.end(response)
+    }
+
+    /// Adds to a response what all have, and counts it.
+    pub(super) fn end(mut self, response: std::thread::Result<Response>) -> Response {
+        let mut response = response.unwrap_or_else(|_| self.panicked());
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, self.arrival.id.to_header());
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        self.code = response.status().as_u16();
+        response
     }
 
     /// The payload stays unread: it may quote what the handler was working on.
     fn panicked(&self) -> Response {
-        tracing::error!(request.id = self.id.as_str(), http.route = self.route(), "a handler panicked");
-        ApiError::Internal.respond(&self.id)
+        let id = &self.arrival.id;
+        tracing::error!(request.id = id.as_str(), http.route = self.route.pattern(), "a handler panicked");
+        ApiError::Internal.respond(id)
     }
 }
 
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
-        let took = self.started.elapsed();
-        self.metrics.http(self.route(), self.method, self.code, took);
+        let took = self.arrival.started.elapsed();
+        match self.route {
+            Route::Metered(meter) => meter.count(self.arrival.method, self.code, took),
+            Route::Named(metrics, pattern) => metrics.http(pattern, self.arrival.method, self.code, took),
+        }
         tracing::debug!(
-            request.id = self.id.as_str(),
-            http.route = self.route(),
-            http.method = self.method,
+            request.id = self.arrival.id.as_str(),
+            http.route = self.route.pattern(),
+            http.method = self.arrival.method,
             http.status = self.code,
             duration_ms = took.as_secs_f64() * 1000.0,
             "request"

@@ -4,9 +4,10 @@
 //! are not ours are skipped unread, a `+` is a space (what a bare `+` before a number then means is for the reader of numbers to say),
 //! and everything else is strict: what is not UTF-8, too long, or said twice with two meanings is a fault.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 
 /// What is wrong with one parameter. It never repeats the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +65,9 @@ impl Params {
     /// Reads a raw query string, without its `?`.
     pub(super) fn decode(query: &str) -> Self {
         let mut params = Self { values: Vec::new(), faults: Vec::new() };
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for pair in query.as_bytes().split(|byte| *byte == b'&') {
+            let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (name, value) = (&pair[..equals], pair.get(equals + 1..).unwrap_or_default());
             let name = decode(name).unwrap_or_default();
             if let Some(known) = KNOWN.iter().find(|known| known.written == name) {
                 params.add(known, value);
@@ -74,7 +76,7 @@ impl Params {
         params
     }
 
-    fn add(&mut self, known: &Known, value: &str) {
+    fn add(&mut self, known: &Known, value: &[u8]) {
         let parameter = known.meaning;
         let Some(value) = decode(value) else {
             return self.fault(parameter, "is not UTF-8");
@@ -83,7 +85,7 @@ impl Params {
             return self.fault(parameter, "is too long");
         }
         match self.get(parameter) {
-            None => self.values.push((parameter, value)),
+            None => self.values.push((parameter, value.into_owned())),
             Some(earlier) if earlier == value => {}
             Some(_) => self.fault(parameter, "is given twice with different values"),
         }
@@ -100,6 +102,11 @@ impl Params {
     /// The value as it was sent, also when it is empty.
     pub(super) fn get(&self, parameter: &str) -> Option<&str> {
         self.values.iter().find(|(name, _)| *name == parameter).map(|(_, value)| value.as_str())
+    }
+
+    /// The value itself, which is no longer there afterwards.
+    pub(super) fn take(&mut self, parameter: &str) -> Option<String> {
+        self.values.iter_mut().find(|(name, _)| *name == parameter).map(|(_, value)| std::mem::take(value))
     }
 
     /// Reads a value; an empty one counts as absent, since the variables of a dial plan often are.
@@ -134,9 +141,12 @@ impl Params {
 }
 
 /// Percent-decoding with `+` for a space; nothing if the bytes are not UTF-8.
-fn decode(text: &str) -> Option<String> {
-    let text = text.replace('+', " ");
-    percent_decode_str(&text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+fn decode(text: &[u8]) -> Option<Cow<'_, str>> {
+    if !text.contains(&b'+') {
+        return percent_decode(text).decode_utf8().ok();
+    }
+    let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    percent_decode(&spaced).decode_utf8().ok().map(|text| text.into_owned().into())
 }
 
 #[cfg(test)]

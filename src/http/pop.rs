@@ -10,10 +10,10 @@ use axum::response::Response;
 use http::{HeaderMap, Uri};
 
 use super::Api;
-use super::lookup::answer;
+use super::lookup::begin;
+use super::observe::Arrival;
 use super::openapi::{PageRefusals, PopParams};
 use super::params::Params;
-use super::request_id::RequestId;
 use crate::render::Format;
 
 /// Who is calling? As a page for a person.
@@ -32,11 +32,11 @@ use crate::render::Format;
 )]
 pub(super) async fn pop(
     State(api): State<Api>,
-    Extension(id): Extension<RequestId>,
+    Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Response {
     let mut params = Params::decode(uri.query().unwrap_or_default());
     params.read("format", "must be html here, or absent", |word| (word == "html").then_some(()));
-    answer(&api, &id, &headers, params, Format::Html).await
+    begin(&api, &arrival, &headers, params, Format::Html).response(&api, &arrival.id, &headers).await
 }

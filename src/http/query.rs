@@ -51,6 +51,11 @@ impl LookupQuery {
         (query, params.faults().to_vec())
     }
 
+    /// Whether what is at hand may not do.
+    pub(super) const fn asks_anew(&self) -> bool {
+        self.wants.max_age.is_some() || self.wants.patient
+    }
+
     /// The same question, asked by a browser that loads ahead of its user: nobody has pressed the button yet, so what is at hand will do.
     pub(super) fn without_refresh(mut self) -> Self {
         self.wants = Wants { max_age: None, patient: false, ..self.wants };
@@ -66,7 +71,7 @@ impl LookupQuery {
         let deadline = deadline.map(Duration::from_millis);
         let profile = profile(params).unwrap_or(Profile::DEFAULT);
         Self {
-            phone: params.get("phone").unwrap_or_default().to_owned(),
+            phone: params.take("phone").unwrap_or_default(),
             region: params.read("region", "must be an ISO 3166 code of two letters", region),
             wants: Wants { deadline, max_age, patient: refresh, elements },
             not_found_ok: params.read("notfound", "must be 200 or 404", not_found).unwrap_or(profile.not_found_ok),

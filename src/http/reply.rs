@@ -18,6 +18,9 @@ use crate::lookup::{Answer, Freshness, LookupFailure};
 use crate::phone::Number;
 use crate::render::{self, Asked, Failure, Format, Options};
 
+/// As many as an answer has, the ones that the front adds included.
+const HEADERS: usize = 10;
+
 /// A refusal, and what is known of the question beside it.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -56,6 +59,7 @@ impl Reply<'_> {
         let mut response = Response::new(rendered.body.into());
         *response.status_mut() = rendered.status;
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
         cache_headers::describe(headers, &answer.freshness, self.format == Format::Html);
         self.protect(headers);
@@ -100,8 +104,10 @@ impl Reply<'_> {
     }
 
     fn options(&self, number: Option<&Number>) -> Options {
+        let is_page = self.format == Format::Html;
+        let number = number.filter(|_| is_page);
         Options {
-            now: Timestamp::now(),
+            now: if is_page { Timestamp::now() } else { Timestamp::UNIX_EPOCH },
             max: self.query.max,
             ascii: self.query.ascii,
             default: self.query.default.clone(),

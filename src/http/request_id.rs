@@ -20,8 +20,13 @@ impl RequestId {
     }
 
     fn random() -> Self {
-        let id = format!("{:032x}", fastrand::u128(..));
-        Self(HeaderValue::try_from(id).expect("hexadecimal digits are a header value"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let random = fastrand::u128(..).to_ne_bytes();
+        let mut id = [0; 32];
+        for (digits, byte) in id.chunks_exact_mut(2).zip(random) {
+            digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        Self(HeaderValue::from_bytes(&id).expect("hexadecimal digits are a header value"))
     }
 
     /// The id as text.

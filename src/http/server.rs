@@ -7,6 +7,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::convert::Infallible;
+
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -19,8 +21,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
+use tower::util::Oneshot;
 
-use super::patience::{Patient, Phase};
+use super::patience::{Busy, Patient, Phase};
 
 /// After the process has run out of descriptors, accepting at once again would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -67,14 +70,31 @@ pub enum Drained {
     },
 }
 
-/// Serves `router` on `listener` until `shutdown` is ready, then stops accepting and lets the requests in flight finish.
+/// What answers the requests: the lookup listener's [`Front`](super::Front), or a router.
+pub trait Answers: Clone + Send + 'static {
+    /// A response on its way.
+    type Responding: Future<Output = Result<Response, Infallible>> + Send + 'static;
+
+    /// Begins to answer one request; whatever needs no waiting is done at once.
+    fn answer(&self, request: Request<Incoming>) -> Self::Responding;
+}
+
+impl Answers for Router {
+    type Responding = Oneshot<Self, Request<Body>>;
+
+    fn answer(&self, request: Request<Incoming>) -> Self::Responding {
+        self.clone().oneshot(request.map(Body::new))
+    }
+}
+
+/// Serves on `listener` until `shutdown` is ready, then stops accepting and lets the requests in flight finish.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    answers: impl Answers,
     settings: &ServerSettings,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
-    let mut connections = Connections::new(router, settings);
+    let mut connections = Connections::new(answers, settings);
     tokio::pin!(shutdown);
     loop {
         tokio::select! {
@@ -100,8 +120,8 @@ async fn pause_after(error: &io::Error) {
 }
 
 /// The open connections of one listener.
-struct Connections {
-    router: Router,
+struct Connections<S> {
+    answers: S,
     http: http1::Builder,
     settings: ServerSettings,
     slots: Arc<Semaphore>,
@@ -109,15 +129,15 @@ struct Connections {
     tasks: JoinSet<()>,
 }
 
-impl Connections {
-    fn new(router: Router, settings: &ServerSettings) -> Self {
+impl<S: Answers> Connections<S> {
+    fn new(answers: S, settings: &ServerSettings) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(settings.idle_timeout.max(settings.head_timeout))
             .max_buf_size(settings.max_head_bytes)
             .half_close(true);
         Self {
-            router,
+            answers,
             http,
             settings: settings.clone(),
             slots: Arc::new(Semaphore::new(settings.max_connections)),
@@ -139,9 +159,10 @@ impl Connections {
         let _ = stream.set_nodelay(true);
         let phase = Phase::default();
         let io = Patient::new(stream, phase.clone(), self.settings.head_timeout, self.settings.write_timeout);
-        let router = self.router.clone();
+        let answers = self.answers.clone();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            answer(router.clone(), request, phase.clone())
+            let busy = phase.busy();
+            busy_until(busy, answers.answer(request))
         });
         let connection = self.graceful.watch(self.http.serve_connection(TokioIo::new(io), service));
         self.tasks.spawn(async move {
@@ -163,13 +184,9 @@ impl Connections {
     }
 }
 
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    phase: Phase,
-) -> Result<Response, std::convert::Infallible> {
-    let _busy = phase.busy();
-    router.oneshot(request.map(Body::new)).await
+async fn busy_until<T>(busy: Busy, response: impl Future<Output = T>) -> T {
+    let _busy = busy;
+    response.await
 }
 
 #[cfg(test)]

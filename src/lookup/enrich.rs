@@ -172,6 +172,7 @@ impl Enricher {
             partial,
             leads,
             numbers: numbers.clone(),
+            ready: <_>::default(),
         }
     }
 

@@ -129,12 +129,29 @@ impl LookupService {
             // Nothing better will come sooner.
             cache.lifetimes.partial_fresh = cache.lifetimes.known_fresh;
         }
-        let (soft_deadline, deadline, region) = (settings.soft_deadline, settings.deadline, settings.region);
         let names = crm.names.clone();
         let calibration = Calibration::new(settings.search, crm.client.clone(), settings.region, Arc::clone(&metrics));
         let source = Arc::new(CrmSource::new(settings, crm, calibration.clone(), Arc::clone(&metrics)));
         let cache = Cache::over(second, cache, source, Arc::clone(&metrics));
-        let hints = Hints::new(cache.clone(), names.clone(), region, Arc::clone(&metrics));
+        Self::assemble(cache, names, calibration, &settings, metrics)
+    }
+
+    /// A service around a cache that has a source of its own.
+    #[must_use]
+    pub fn around(cache: Cache, crm: Upstream, settings: &Settings, metrics: Arc<Metrics>) -> Self {
+        let calibration = Calibration::new(settings.search, crm.client, settings.region, Arc::clone(&metrics));
+        Self::assemble(cache, crm.names, calibration, settings, metrics)
+    }
+
+    fn assemble(
+        cache: Cache,
+        names: Dictionaries,
+        calibration: Calibration,
+        settings: &Settings,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let (soft_deadline, deadline) = (settings.soft_deadline, settings.deadline);
+        let hints = Hints::new(cache.clone(), names.clone(), settings.region, Arc::clone(&metrics));
         Self { cache, hints, mirror: None, soft_deadline, deadline, calibration, names, metrics }
     }
 
@@ -159,13 +176,27 @@ impl LookupService {
     /// [`LookupFailure`] when the CRM could not be asked in time and nothing usable is cached.
     pub async fn lookup(&self, caller: &Caller, wants: &Wants) -> Result<Answer, LookupFailure> {
         let arrived = Instant::now();
-        let result = match caller {
-            Caller::Number(number) => self.ask(number, wants, arrived).await,
-            Caller::Withheld => Ok(skipped(Finding::Withheld)),
-            Caller::Extension(extension) => Ok(skipped(Finding::Extension(extension.clone()))),
-        };
+        if let Some(answer) = self.at_hand(caller, wants, arrived) {
+            return Ok(answer);
+        }
+        let Caller::Number(number) = caller else { unreachable!("only a number has to be looked for") };
+        let result = self.ask(number, wants, arrived).await;
         self.count(&result, arrived.elapsed());
         result
+    }
+
+    /// The answer that needs no waiting, if there is one, to a caller who arrived at `arrived`: what [`LookupService::lookup`] would say.
+    #[must_use]
+    pub fn at_hand(&self, caller: &Caller, wants: &Wants, arrived: Instant) -> Option<Answer> {
+        let answer = match caller {
+            // Their names may have to be asked for.
+            Caller::Number(_) if wants.elements => return None,
+            Caller::Number(number) => self.known(number, wants.max_age)?,
+            Caller::Withheld => skipped(Finding::Withheld),
+            Caller::Extension(extension) => skipped(Finding::Extension(extension.clone())),
+        };
+        self.count_answer(&answer, arrived.elapsed());
+        Some(answer)
     }
 
     /// Counts a question that was no possible number and so never became a lookup.
@@ -185,9 +216,22 @@ impl LookupService {
         Ok(answer)
     }
 
+    /// What the mirror says, if it may; else what the cache has at hand.
+    fn known(&self, number: &Number, max_age: Option<Duration>) -> Option<Answer> {
+        match self.mirror_says(number, max_age) {
+            Says::Answer(answer) => Some(answer),
+            Says::Fallback(_) => None,
+            Says::Nothing => Some(answer(number, self.cache.at_hand(number, max_age)?)),
+        }
+    }
+
+    fn mirror_says(&self, number: &Number, max_age: Option<Duration>) -> Says {
+        self.mirror.as_ref().map_or(Says::Nothing, |mirror| mirror.ask(number, max_age))
+    }
+
     /// What the mirror says, if it may; else what the cache has or gets; else what the mirror knew.
     async fn found(&self, number: &Number, ask: Ask) -> Result<Answer, LookupFailure> {
-        let fallback = match self.mirror.as_ref().map_or(Says::Nothing, |mirror| mirror.ask(number, ask.max_age)) {
+        let fallback = match self.mirror_says(number, ask.max_age) {
             Says::Answer(answer) => return Ok(answer),
             Says::Fallback(answer) => Some(answer),
             Says::Nothing => None,
@@ -211,11 +255,15 @@ impl LookupService {
     }
 
     fn count(&self, result: &Result<Answer, LookupFailure>, took: Duration) {
-        let (freshness, kind) = match result {
-            Ok(answer) => (&answer.freshness, answer.finding.kind()),
-            Err(failure) => (&failure.freshness, AnswerKind::Error),
-        };
-        self.metrics.lookup(freshness.status, kind, took);
+        match result {
+            Ok(answer) => self.count_answer(answer, took),
+            Err(failure) => self.metrics.lookup(failure.freshness.status, AnswerKind::Error, took),
+        }
+    }
+
+    fn count_answer(&self, answer: &Answer, took: Duration) {
+        let freshness = &answer.freshness;
+        self.metrics.lookup(freshness.status, answer.finding.kind(), took);
         if freshness.is_stale() {
             self.metrics.stale(freshness.age);
         }

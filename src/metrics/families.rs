@@ -3,6 +3,7 @@
 
 use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
+use super::grid::{Grid, Row};
 use super::registrar::{AGES, Registrar, SECONDS};
 use crate::outcome::{
     AnswerKind, CacheStatus, Class, DeliveryOutcome, Endpoint, EntryKind, EvictionCause, HintEffect, HintKind,
@@ -12,65 +13,44 @@ use crate::outcome::{
 /// What callers asked and were told.
 #[derive(Debug)]
 pub(super) struct Lookups {
-    pub(super) total: IntCounterVec,
-    pub(super) duration: HistogramVec,
+    pub(super) total: Grid<CacheStatus, AnswerKind>,
+    pub(super) duration: Row<CacheStatus, Histogram>,
     pub(super) fill_duration: Histogram,
     pub(super) fills_in_flight: IntGauge,
-    pub(super) verdicts: IntCounterVec,
-    pub(super) search_mode: IntGaugeVec,
+    pub(super) verdicts: Row<VerdictKind, IntCounter>,
+    pub(super) search_mode: Row<SearchVerdict, IntGauge>,
     pub(super) stale_age: Histogram,
 }
 
 impl Lookups {
     pub(super) fn register(r: &Registrar<'_>) -> Self {
-        let families = Self {
-            total: r.counter(
-                "lookups_total",
-                "Lookups by how the answer was found and what it was.",
-                &["status", "answer"],
-            ),
-            duration: r.histograms("lookup_duration_seconds", "Time from question to answer.", &["status"]),
-            fill_duration: r.histogram(
-                "fill_duration_seconds",
-                "Time of one whole fill, all CRM calls included.",
-                SECONDS,
-            ),
+        let total = "Lookups by how the answer was found and what it was.";
+        let verdicts = "What comparing the CRM's candidates with the number found.";
+        let mode = "1 for how the account's search is known to treat stored formatting, 0 for the others.";
+        let fill = "Time of one whole fill, all CRM calls included.";
+        Self {
+            total: Grid::counters(&r.counter("lookups_total", total, &["status", "answer"])),
+            duration: Row::histograms(&r.histograms(
+                "lookup_duration_seconds",
+                "Time from question to answer.",
+                &["status"],
+            )),
+            fill_duration: r.histogram("fill_duration_seconds", fill, SECONDS),
             fills_in_flight: r.gauge("fills_in_flight", "Fills running now."),
-            verdicts: r.counter(
-                "verdicts_total",
-                "What comparing the CRM's candidates with the number found.",
-                &["verdict"],
-            ),
-            search_mode: r.gauges(
-                "search_mode",
-                "1 for how the account's search is known to treat stored formatting, 0 for the others.",
-                &["mode"],
-            ),
+            verdicts: Row::counters(&r.counter("verdicts_total", verdicts, &["verdict"])),
+            search_mode: Row::gauges(&r.gauges("search_mode", mode, &["mode"])),
             stale_age: r.histogram("stale_age_seconds", "Age of stale answers when they were given.", AGES),
-        };
-        for status in CacheStatus::ALL {
-            families.duration.with_label_values(&[status.as_str()]);
-            for answer in AnswerKind::ALL {
-                families.total.with_label_values(&[status.as_str(), answer.as_str()]);
-            }
         }
-        for verdict in VerdictKind::ALL {
-            families.verdicts.with_label_values(&[verdict.as_str()]);
-        }
-        for mode in SearchVerdict::ALL {
-            families.search_mode.with_label_values(&[mode.as_str()]);
-        }
-        families
     }
 }
 
 /// The calls to the CRM and the gate in front of them.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    pub(super) requests: IntCounterVec,
-    pub(super) request_duration: HistogramVec,
-    pub(super) quota_wait: HistogramVec,
-    pub(super) quota_refusals: IntCounterVec,
+    pub(super) requests: Grid<Endpoint, UpstreamOutcome>,
+    pub(super) request_duration: Row<Endpoint, Histogram>,
+    pub(super) quota_wait: Row<Class, Histogram>,
+    pub(super) quota_refusals: Row<Class, IntCounter>,
     pub(super) breaker_open: IntGauge,
 }
 
@@ -78,29 +58,20 @@ impl Upstream {
     pub(super) fn register(r: &Registrar<'_>) -> Self {
         let requests = "Calls to the CRM by endpoint and how they ended.";
         let duration = "Time of one call to the CRM, without the wait for the quota.";
+        let wait = "Time a call waited for its quota slot.";
         let refusals = "Calls not made because no quota slot was free in time.";
-        let families = Self {
-            requests: r.counter("upstream_requests_total", requests, &["endpoint", "outcome"]),
-            request_duration: r.histograms("upstream_request_duration_seconds", duration, &["endpoint"]),
-            quota_wait: r.histograms(
-                "upstream_quota_wait_seconds",
-                "Time a call waited for its quota slot.",
-                &["class"],
-            ),
-            quota_refusals: r.counter("upstream_quota_refusals_total", refusals, &["class"]),
-            breaker_open: r.gauge("upstream_breaker_open", "1 while calls to the CRM are suspended, else 0."),
-        };
-        for endpoint in Endpoint::ALL {
-            families.request_duration.with_label_values(&[endpoint.as_str()]);
-            for outcome in UpstreamOutcome::ALL {
-                families.requests.with_label_values(&[endpoint.as_str(), outcome.as_str()]);
-            }
+        let breaker = "1 while calls to the CRM are suspended, else 0.";
+        Self {
+            requests: Grid::counters(&r.counter("upstream_requests_total", requests, &["endpoint", "outcome"])),
+            request_duration: Row::histograms(&r.histograms(
+                "upstream_request_duration_seconds",
+                duration,
+                &["endpoint"],
+            )),
+            quota_wait: Row::histograms(&r.histograms("upstream_quota_wait_seconds", wait, &["class"])),
+            quota_refusals: Row::counters(&r.counter("upstream_quota_refusals_total", refusals, &["class"])),
+            breaker_open: r.gauge("upstream_breaker_open", breaker),
         }
-        for class in Class::ALL {
-            families.quota_wait.with_label_values(&[class.as_str()]);
-            families.quota_refusals.with_label_values(&[class.as_str()]);
-        }
-        families
     }
 }
 
@@ -136,25 +107,20 @@ impl Tokens {
 /// The cache's size and what left it.
 #[derive(Debug)]
 pub(super) struct CacheFamilies {
-    pub(super) entries: IntGaugeVec,
+    pub(super) entries: Row<EntryKind, IntGauge>,
     pub(super) bytes: IntGauge,
-    pub(super) evictions: IntCounterVec,
+    pub(super) evictions: Row<EvictionCause, IntCounter>,
 }
 
 impl CacheFamilies {
     pub(super) fn register(r: &Registrar<'_>) -> Self {
-        let families = Self {
-            entries: r.gauges("cache_entries", "Entries in the in-process cache.", &["kind"]),
+        let entries = r.gauges("cache_entries", "Entries in the in-process cache.", &["kind"]);
+        let evictions = r.counter("cache_evictions_total", "Entries that left the cache, by cause.", &["cause"]);
+        Self {
+            entries: Row::gauges(&entries),
             bytes: r.gauge("cache_bytes", "Estimated size of the in-process cache."),
-            evictions: r.counter("cache_evictions_total", "Entries that left the cache, by cause.", &["cause"]),
-        };
-        for kind in EntryKind::ALL {
-            families.entries.with_label_values(&[kind.as_str()]);
+            evictions: Row::counters(&evictions),
         }
-        for cause in EvictionCause::ALL {
-            families.evictions.with_label_values(&[cause.as_str()]);
-        }
-        families
     }
 }
 

@@ -5,11 +5,15 @@
 //! start, so that `rate()` sees the first event.
 
 mod families;
+mod grid;
+mod meter;
 mod registrar;
 
 use std::time::Duration;
 
 use prometheus::{IntCounter, Registry, TextEncoder};
+
+pub use self::meter::RouteMeter;
 
 use self::families::{CacheFamilies, DirectoryFamilies, Http, Lookups, SharedFamilies, Tokens, Upstream, Webhooks};
 use self::registrar::Registrar;
@@ -66,8 +70,8 @@ impl Metrics {
 
     /// A lookup was answered.
     pub fn lookup(&self, status: CacheStatus, answer: AnswerKind, took: Duration) {
-        self.lookups.total.with_label_values(&[status.as_str(), answer.as_str()]).inc();
-        self.lookups.duration.with_label_values(&[status.as_str()]).observe(took.as_secs_f64());
+        self.lookups.total.at(status, answer).inc();
+        self.lookups.duration.at(status).observe(took.as_secs_f64());
     }
 
     /// A fill is running until the guard is dropped; its duration is observed then.
@@ -79,20 +83,20 @@ impl Metrics {
 
     /// A call to the CRM ended; `took` is absent when nothing was sent.
     pub fn upstream(&self, endpoint: Endpoint, outcome: UpstreamOutcome, took: Option<Duration>) {
-        self.upstream.requests.with_label_values(&[endpoint.as_str(), outcome.as_str()]).inc();
+        self.upstream.requests.at(endpoint, outcome).inc();
         if let Some(took) = took {
-            self.upstream.request_duration.with_label_values(&[endpoint.as_str()]).observe(took.as_secs_f64());
+            self.upstream.request_duration.at(endpoint).observe(took.as_secs_f64());
         }
     }
 
     /// A call waited this long for its slot.
     pub fn quota_wait(&self, class: Class, waited: Duration) {
-        self.upstream.quota_wait.with_label_values(&[class.as_str()]).observe(waited.as_secs_f64());
+        self.upstream.quota_wait.at(class).observe(waited.as_secs_f64());
     }
 
     /// A call was refused for want of a slot.
     pub fn quota_refusal(&self, class: Class) {
-        self.upstream.quota_refusals.with_label_values(&[class.as_str()]).inc();
+        self.upstream.quota_refusals.at(class).inc();
     }
 
     /// The breaker opened or closed.
@@ -112,19 +116,19 @@ impl Metrics {
 
     /// Candidates were compared with a number.
     pub fn verdict(&self, verdict: VerdictKind) {
-        self.lookups.verdicts.with_label_values(&[verdict.as_str()]).inc();
+        self.lookups.verdicts.at(verdict).inc();
     }
 
     /// This is how the account's search is known to work.
     pub fn search_mode(&self, verdict: SearchVerdict) {
         for mode in SearchVerdict::ALL {
-            self.lookups.search_mode.with_label_values(&[mode.as_str()]).set(i64::from(*mode == verdict));
+            self.lookups.search_mode.at(*mode).set(i64::from(*mode == verdict));
         }
     }
 
     /// Entries of one kind now in the cache.
     pub fn cache_entries(&self, kind: EntryKind, count: u64) {
-        self.cache.entries.with_label_values(&[kind.as_str()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.cache.entries.at(kind).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The cache's estimated size now.
@@ -135,7 +139,7 @@ impl Metrics {
     /// The counter of entries that left for this cause.
     #[must_use]
     pub fn evictions(&self, cause: EvictionCause) -> IntCounter {
-        self.cache.evictions.with_label_values(&[cause.as_str()])
+        self.cache.evictions.at(cause).clone()
     }
 
     /// The mirror as it stands.
@@ -194,6 +198,12 @@ impl Metrics {
     /// Changes told by others may have been missed.
     pub fn shared_missed(&self) {
         self.shared.missed.inc();
+    }
+
+    /// The metrics of one route's requests, resolved once. `route` is a pattern of the router.
+    #[must_use]
+    pub fn route(&self, route: &'static str) -> RouteMeter {
+        RouteMeter::new(&self.http, route)
     }
 
     /// An HTTP request was answered. `route` is a pattern of the router or one fixed word, `method` one of the nine of RFC 9110 or `other`.

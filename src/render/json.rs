@@ -12,7 +12,12 @@ use crate::lookup::{Answer, Finding, Found, Freshness};
 use crate::matching::MatchKind;
 use crate::outcome::{AnswerKind, CacheStatus};
 
-/// The whole document.
+/// What every document with an answer begins with, up to the caller's own spelling of the number.
+pub(super) const INPUT: &str = r#"{"found":true,"phone":{"input":"#;
+/// What the part about the cache begins with, up to the status.
+pub(super) const TAIL: &str = r#","cache":{"status":""#;
+
+/// The whole document. Its beginning and its end are known to [`super::ready`].
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     found: bool,

@@ -13,10 +13,12 @@ mod json;
 mod line;
 mod page;
 mod profile;
+mod ready;
 mod text;
 mod vcard;
 mod xml;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -97,9 +99,7 @@ pub struct Rendered {
 #[must_use]
 pub fn render(format: Format, answer: &Answer, asked: &Asked, options: &Options) -> Rendered {
     let body: Bytes = match format {
-        Format::Json => {
-            serde_json::to_vec(&json::Document::new(answer, asked)).expect("a card has only string keys").into()
-        }
+        Format::Json => json_body_bytes(answer, asked),
         Format::Text => text::line(answer, options).into(),
         Format::Html => page::page(answer, options).into(),
         Format::Vcard => vcard(answer).into(),
@@ -108,6 +108,14 @@ pub fn render(format: Format, answer: &Answer, asked: &Asked, options: &Options)
         Format::Hash => hash::pairs(answer, options).into(),
     };
     Rendered { status: status(format, answer, options), content_type: format.content_type(), body }
+}
+
+/// From what is ready, or else serialised as a whole.
+fn json_body_bytes(answer: &Answer, asked: &Asked) -> Bytes {
+    if let Some(ready) = ready::of(answer) {
+        return ready::document(&ready.text, asked, &answer.freshness).into();
+    }
+    serde_json::to_vec(&json::Document::new(answer, asked)).expect("a card has only string keys").into()
 }
 
 /// A vCard needs somebody to be about; without one there is nothing in the answer but its status.
@@ -137,8 +145,8 @@ pub fn render_error(format: Format, failure: &Failure<'_>, asked: &Asked, option
 
 /// The value of `ETag`: changes when the card does, not with its age, the cache's status or the spelling of the number.
 #[must_use]
-pub fn etag(answer: &Answer) -> String {
-    etag::of(answer)
+pub fn etag(answer: &Answer) -> Cow<'_, str> {
+    ready::of(answer).map_or_else(|| etag::of(answer).into(), |ready| Cow::Borrowed(&*ready.tag))
 }
 
 /// The value of `Content-Security-Policy` for every html answer.

@@ -159,6 +159,7 @@ impl From<&Card> for WireCard {
             elements,
             partial: Partial { leads: no_leads, leads_refused, owner: no_owner, company: no_company },
             numbers,
+            ready: _,
         } = card;
         let text = |text: &Arc<str>| text.to_string();
         let time = |at: &Option<Timestamp>| at.map(Timestamp::as_second);
@@ -227,6 +228,7 @@ impl WireCard {
             elements: elements?,
             partial: Partial { leads: leads_lack, leads_refused, owner: owner_lacks, company: company_lacks },
             numbers: numbers?,
+            ready: <_>::default(),
         })
     }
 }
@@ -362,6 +364,7 @@ mod tests {
             elements: vec![element(4, Some("2.5"))],
             partial: Partial { leads: true, owner: true, ..Partial::default() },
             numbers: vec![number],
+            ready: <_>::default(),
         }
     }
 

@@ -280,7 +280,7 @@ fn json_flat_and_vcard_leave_failures_to_the_problem_document() {
 
 #[test]
 fn the_validator_follows_the_card_and_nothing_else() {
-    let first = etag(&found(anna()));
+    let first = etag(&found(anna())).into_owned();
     let mut aged = found(anna());
     aged.freshness = stale();
     let mut edited = anna();

@@ -80,6 +80,7 @@ pub(crate) fn anna() -> Card {
         elements: Vec::new(),
         partial: Partial::default(),
         numbers: vec![number()],
+        ready: <_>::default(),
     }
 }
 
@@ -103,6 +104,7 @@ pub(crate) fn bare(id: u64) -> Card {
         elements: Vec::new(),
         partial: Partial::default(),
         numbers: vec![number()],
+        ready: <_>::default(),
     }
 }
 

@@ -55,7 +55,7 @@ async fn metrics_are_in_the_text_format_and_count_the_requests_themselves() {
 #[tokio::test]
 async fn an_entry_is_explained_and_dropped() {
     let api = api("");
-    let (lookup, admin) = (Client(api.router()), Client(api.admin_router(Readiness::new())));
+    let (lookup, admin) = (Client::from(api.front()), Client(api.admin_router(Readiness::new())));
     let entry = format!("/cache/{}", KNOWN.replace('+', "%2B"));
     assert_eq!(admin.get(&entry).await.code(), "no-such-entry");
     lookup.get(&asking(KNOWN)).await;
@@ -73,7 +73,7 @@ async fn an_entry_is_explained_and_dropped() {
 #[tokio::test]
 async fn a_contact_is_dropped_with_its_numbers_and_a_flush_only_expires() {
     let api = api("");
-    let (lookup, admin) = (Client(api.router()), Client(api.admin_router(Readiness::new())));
+    let (lookup, admin) = (Client::from(api.front()), Client(api.admin_router(Readiness::new())));
     lookup.get(&asking(KNOWN)).await;
 
     assert_eq!(admin.post("/cache/flush", "").await.status, 204);
@@ -111,7 +111,7 @@ async fn administration_needs_an_admin_key_and_probes_need_none() {
 #[tokio::test]
 async fn the_two_listeners_share_no_path() {
     let api = api("");
-    let (lookup, admin) = (Client(api.router()), Client(api.admin_router(Readiness::new())));
+    let (lookup, admin) = (Client::from(api.front()), Client(api.admin_router(Readiness::new())));
     assert_eq!(lookup.get("/metrics").await.code(), "no-such-route");
     assert_eq!(lookup.get("/cache/14155550123").await.code(), "no-such-route");
     assert_eq!(admin.get(&asking(KNOWN)).await.code(), "no-such-route");

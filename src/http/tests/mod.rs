@@ -11,10 +11,11 @@ mod pop;
 mod profiles;
 mod service;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::response::Response;
 use axum::{Router, http::request::Builder};
-use http::{HeaderMap, Request, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -23,8 +24,14 @@ use super::{Api, Keys, Settings};
 use crate::phone::CallerReader;
 use service::{FAILING, KNOWN, UNKNOWN, lookups};
 
-/// A router, asked in-process.
+/// The lookup listener or another router, asked in-process.
 struct Client(Router);
+
+impl From<super::Front> for Client {
+    fn from(front: super::Front) -> Self {
+        Self(Router::new().fallback_service(front))
+    }
+}
 
 /// A response, read to its end.
 struct Got {
@@ -36,15 +43,18 @@ struct Got {
 impl Client {
     /// Without keys.
     fn open() -> Self {
-        Self(api("").router())
+        api("").front().into()
     }
 
     fn with_keys(keys: &str) -> Self {
-        Self(api(keys).router())
+        api(keys).front().into()
     }
 
     async fn send(&self, request: Builder, body: impl Into<Body>) -> Got {
-        let response = self.0.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let request = request.body(body.into()).unwrap();
+        let is_head = request.method() == Method::HEAD;
+        let mut response = self.0.clone().oneshot(request).await.unwrap();
+        as_sent(&mut response, is_head);
         Got::read(response).await
     }
 
@@ -59,6 +69,16 @@ impl Client {
 
     async fn post(&self, path: &str, body: impl Into<Body>) -> Got {
         self.send(Request::post(path), body).await
+    }
+}
+
+/// What the connection does to a response: it adds the length, and leaves the body away where there is none.
+fn as_sent(response: &mut Response, is_head: bool) {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    if is_head {
+        *response.body_mut() = Body::empty();
     }
 }
 

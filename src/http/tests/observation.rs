@@ -97,14 +97,15 @@ async fn a_client_that_leaves_is_counted_too() {
 #[tokio::test]
 async fn labels_do_not_grow_with_the_traffic() {
     let api = api("");
-    let client = Client(api.router());
+    let client = Client::from(api.front());
     for number in 0..50 {
         client.get(&format!("/{number}")).await;
         client.send(Request::builder().method(format!("M{number}").as_str()).uri("/lookup"), "").await;
     }
 
     let metrics = api.metrics().encode().unwrap();
-    let lines: Vec<_> = metrics.lines().filter(|line| line.starts_with("callcard_http_requests_total{")).collect();
+    let lines = metrics.lines().filter(|line| line.starts_with("callcard_http_requests_total{"));
+    let lines: Vec<_> = lines.filter(|line| !line.ends_with(" 0")).collect();
     assert_eq!(
         lines,
         [
@@ -117,7 +118,7 @@ async fn labels_do_not_grow_with_the_traffic() {
 #[tokio::test]
 async fn what_is_no_number_is_counted_as_a_lookup_too() {
     let api = api("");
-    Client(api.router()).get("/lookup?phone=%2B1415555").await;
+    Client::from(api.front()).get("/lookup?phone=%2B1415555").await;
 
     let metrics = api.metrics().encode().unwrap();
     assert!(metrics.contains(r#"callcard_lookups_total{answer="invalid",status="skipped"} 1"#), "{metrics}");

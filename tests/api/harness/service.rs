@@ -128,7 +128,7 @@ impl Service {
         let calibration = lookups.calibration().clone();
         let http = HttpSettings { webhook_secret: Some(HOOK_SECRET.into()), ..HttpSettings::new(region(), links) };
         let api = Api::new(lookups.clone(), CallerReader::new(10_000), metrics, http);
-        let (router, admin) = (api.router(), api.admin_router(Readiness::new()));
+        let (router, admin) = (Router::new().fallback_service(api.front()), api.admin_router(Readiness::new()));
         Self { sandbox, tokens, gate, crm: client, lookups, calibration, names, directory, router, admin }
     }
 

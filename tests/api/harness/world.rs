@@ -142,6 +142,7 @@ pub(crate) fn card(id: u64, name: &str, numbers: &[E164], version: i64) -> Card 
         elements: Vec::new(),
         partial: Partial::default(),
         numbers: numbers.iter().map(|e164| Number { e164: *e164, extension: None }).collect(),
+        ready: <_>::default(),
     }
 }
 

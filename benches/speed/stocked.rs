@@ -1,0 +1,137 @@
+//! The real service, from the socket to the cache, stocked with as many contacts as are asked for: what a hit costs then, and what a
+//! contact takes in memory. Instead of a CRM there is a source that makes contacts up, so a million of them are there in seconds.
+//!
+//! `stocked --contacts N [--listen ADDRESS] [--threads N]`. It prints one line of JSON when it is ready (its address, how long stocking
+//! took, resident bytes before and after), then serves until it is killed. Contact `n` has the number `+4930` and eight digits,
+//! 10,000,000 + n. Run by `scripts/bench`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a program for a script")]
+
+#[path = "people.rs"]
+mod people;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callcard::cache::{self, Cache};
+use callcard::crm::dictionary::Dictionaries;
+use callcard::crm::gate::{self, Gate};
+use callcard::crm::{self, CrmClient, CrmRequest, CrmResponse, TokenSource, Transport, TransportError, WebLinks};
+use callcard::http::{self, Api, ServerSettings};
+use callcard::lookup::{self, Leads, LookupService, SearchMode, Upstream, Wants};
+use callcard::metrics::Metrics;
+use callcard::phone::{Caller, CallerReader, Number, Region};
+use futures_util::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::time::Instant;
+
+use people::{Everybody, phone};
+
+const USAGE: &str = "stocked --contacts N [--listen ADDRESS] [--threads N]";
+/// Far above what a million contacts take: nothing is evicted.
+const BOUND: u64 = 8 << 30;
+/// Longer than any run.
+const FRESH: Duration = Duration::from_secs(24 * 3600);
+/// Texts that the reader of numbers remembers; as many as the program itself.
+const MEMO: u64 = 10_000;
+
+struct Settings {
+    contacts: u64,
+    listen: String,
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    let settings = match read(std::env::args().skip(1)) {
+        Ok(settings) => settings,
+        Err(problem) => {
+            eprintln!("{problem}\n{USAGE}");
+            return ExitCode::from(64);
+        }
+    };
+    let runtime = Builder::new_multi_thread().worker_threads(settings.threads).enable_all().build().unwrap();
+    runtime.block_on(run(&settings));
+    ExitCode::SUCCESS
+}
+
+/// `--bench` is what cargo adds.
+fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
+    let mut settings = Settings { contacts: 0, listen: "127.0.0.1:0".to_owned(), threads: 1 };
+    while let Some(argument) = arguments.next() {
+        if argument == "--bench" {
+            continue;
+        }
+        let value = arguments.next().ok_or(format!("{argument} needs a value"))?;
+        let bad = |_| format!("{argument} cannot be {value:?}");
+        match argument.as_str() {
+            "--contacts" => settings.contacts = value.parse().map_err(bad)?,
+            "--threads" => settings.threads = value.parse().map_err(bad)?,
+            "--listen" => settings.listen = value,
+            other => return Err(format!("unknown argument {other:?}")),
+        }
+    }
+    if settings.contacts == 0 { Err("--contacts is missing".to_owned()) } else { Ok(settings) }
+}
+
+async fn run(settings: &Settings) {
+    let metrics = Arc::new(Metrics::new());
+    let mut bounds = cache::Settings { max_bytes: BOUND, ..cache::Settings::default() };
+    bounds.lifetimes.known_fresh = FRESH;
+    let cache = Cache::new(bounds, Arc::new(Everybody::default()), Arc::clone(&metrics));
+    let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
+    let client = nowhere(&metrics);
+    let names = Dictionaries::new(client.clone(), <_>::default());
+    let crm = Upstream { client, names, links: links.clone() };
+    let lookup = lookup::Settings {
+        region: region(),
+        leads: Leads::Full,
+        search: SearchMode::Digits,
+        companies: false,
+        soft_deadline: Duration::from_millis(300),
+        deadline: Duration::from_millis(1_500),
+    };
+    let lookups = LookupService::around(cache, crm, &lookup, Arc::clone(&metrics));
+    let reader = CallerReader::new(MEMO);
+    let api = Api::new(lookups.clone(), reader, metrics, http::Settings::new(region(), links));
+    let listener = TcpListener::bind(&settings.listen).await.unwrap();
+    let address = listener.local_addr().unwrap();
+
+    let (before, began) = (resident(), Instant::now());
+    for n in 0..settings.contacts {
+        let caller = Caller::Number(Number { e164: phone(n), extension: None });
+        lookups.lookup(&caller, &Wants::default()).await.unwrap();
+    }
+    lookups.observe();
+    let (seconds, after) = (began.elapsed().as_secs_f64(), resident());
+    println!(r#"{{"address": "{address}", "seconds": {seconds:.2}, "before": {before}, "after": {after}}}"#);
+
+    http::serve(listener, api.front(), &ServerSettings::default(), std::future::pending()).await;
+}
+
+fn region() -> Region {
+    "US".parse().unwrap()
+}
+
+/// A CRM that cannot be reached: with every contact at hand nobody asks it.
+fn nowhere(metrics: &Arc<Metrics>) -> CrmClient {
+    let gate = Arc::new(Gate::new(gate::Settings::default(), Arc::clone(metrics)));
+    let token = TokenSource::long_lived("none".into(), metrics);
+    CrmClient::new(crm::Settings::default(), token, Arc::new(Nowhere), gate, Arc::clone(metrics))
+}
+
+#[derive(Debug)]
+struct Nowhere;
+
+impl Transport for Nowhere {
+    fn send(&self, _: CrmRequest) -> BoxFuture<'_, Result<CrmResponse, TransportError>> {
+        Box::pin(async { Err(TransportError::Connect) })
+    }
+}
+
+/// Resident bytes of this process (proc(5), statm, second field, in pages).
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+}
