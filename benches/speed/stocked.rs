@@ -23,11 +23,16 @@ use callcard::lookup::{self, Leads, LookupService, SearchMode, Upstream, Wants};
 use callcard::metrics::Metrics;
 use callcard::phone::{Caller, CallerReader, Number, Region};
 use futures_util::future::BoxFuture;
+use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 use people::{Everybody, phone};
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: &str = "stocked --contacts N [--listen ADDRESS] [--threads N]";
 /// Far above what a million contacts take: nothing is evicted.

@@ -67,7 +67,7 @@ async fn ask(settings: config::Backend, caller: Caller, args: Args) -> Exit {
 }
 
 fn tell(answer: &Answer, args: Args) -> Exit {
-    let asked = Asked { input: args.phone };
+    let asked = Asked { input: args.phone.into() };
     let rendered = render::render(args.format, answer, &asked, &Options::new(Timestamp::now()));
     match (print(&rendered, &mut io::stdout().lock()), &answer.finding) {
         (Ok(()), Finding::Found(_)) => Exit::Fine,

@@ -62,7 +62,7 @@ async fn answer(api: &Api, id: &RequestId, headers: &HeaderMap, uri: &Uri, body:
     faultless(faults)?;
     let batch = Batch::parse(&body::whole(body, api.max_body_bytes(), api.body_timeout()).await?)?;
     let region = batch.region()?.or(query.region);
-    let asked: Vec<Asked> = batch.phones.into_iter().map(|input| Asked { input }).collect();
+    let asked: Vec<Asked<'_>> = batch.phones.iter().map(|input| Asked { input: input.into() }).collect();
     let outcomes = join_all(asked.iter().map(|asked| ask(api, &asked.input, region, &query.wants))).await;
     let results = asked.iter().zip(&outcomes).map(|(asked, outcome)| result(outcome, asked, id)).collect();
     let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -117,7 +117,7 @@ struct Phone<'a> {
     e164: Option<String>,
 }
 
-fn result<'a>(outcome: &'a Result<Answer, Refusal>, asked: &'a Asked, id: &'a RequestId) -> impl Serialize + 'a {
+fn result<'a>(outcome: &'a Result<Answer, Refusal>, asked: &'a Asked<'_>, id: &'a RequestId) -> impl Serialize + 'a {
     match outcome {
         Ok(answer) => Item::Answered(render::json_body(answer, asked)),
         Err(refusal) => Item::Refused {

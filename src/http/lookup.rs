@@ -8,7 +8,7 @@ use http::{HeaderMap, Uri};
 use super::Api;
 use super::auth::{authorize, needed};
 use super::error::ApiError;
-use super::negotiate::choose;
+use super::negotiate::{choose, takes_anything};
 use super::observe::Arrival;
 use super::openapi::{JsonAnswer, LookupParams, ProblemBody, Refusals};
 use super::params::{Fault, Params};
@@ -43,10 +43,26 @@ use crate::render::Format;
     security((), ("bearer" = []), ("basic" = []), ("header" = []), ("query" = [])),
 )]
 pub(super) fn lookup(api: &Api, arrival: &Arrival, headers: &HeaderMap, uri: &Uri) -> Begun {
-    let mut params = Params::decode(uri.query().unwrap_or_default());
-    match choose(&mut params, headers) {
-        Ok(format) => begin(api, arrival, headers, params, format),
-        Err(error) => Begun::Answered(error.respond(&arrival.id)),
+    let text = uri.query().unwrap_or_default();
+    // What a question means is settled by its text alone, unless the headers choose the form.
+    let is_plain = takes_anything(headers);
+    if is_plain && let Some(Some(begun)) = api.recent().with(text, |question| question.again(api, arrival, headers)) {
+        return begun;
+    }
+    let mut params = Params::decode(text);
+    let has_key = params.mentions("key");
+    let begun = match choose(&mut params, headers) {
+        Ok(format) => read(api, arrival, headers, params, format),
+        Err(error) => return Begun::Answered(error.respond(&arrival.id)),
+    };
+    match begun {
+        Ok(question) => {
+            if is_plain && !has_key && !question.query.asks_anew() {
+                api.recent().keep(text, &question);
+            }
+            question.begin(api, arrival, headers)
+        }
+        Err(refusal) => Begun::Answered(refusal),
     }
 }
 
@@ -66,34 +82,66 @@ pub(super) enum Begun {
     Waiting(Question),
 }
 
-/// A question whose answer is not at hand.
+/// One question, read and permitted: what is asked, in which form, about whom.
+#[derive(Clone)]
 pub(super) struct Question {
-    query: LookupQuery,
-    format: Format,
-    caller: Caller,
+    pub(super) query: LookupQuery,
+    pub(super) format: Format,
+    pub(super) caller: Caller,
 }
 
 /// Reads a question, and answers it if no waiting is needed for that.
 pub(super) fn begin(api: &Api, arrival: &Arrival, headers: &HeaderMap, params: Params, format: Format) -> Begun {
+    match read(api, arrival, headers, params, format) {
+        Ok(question) => question.begin(api, arrival, headers),
+        Err(refusal) => Begun::Answered(refusal),
+    }
+}
+
+/// Reads a question, or says why it is refused.
+#[expect(clippy::result_large_err, reason = "a refusal is a whole response, and as rare as it is large")]
+fn read(
+    api: &Api,
+    arrival: &Arrival,
+    headers: &HeaderMap,
+    params: Params,
+    format: Format,
+) -> Result<Question, Response> {
     let permitted = authorize(api.keys(), needed(format), headers, params.get("key"));
     let (query, faults) = LookupQuery::read(params);
     let query = if query.asks_anew() && is_speculative(headers) { query.without_refresh() } else { query };
-    let reply = Reply { id: &arrival.id, format, query: &query, links: api.links() };
-    let caller = permitted.and_then(|()| faultless(faults)).and_then(|()| read(api, &query.phone, query.region));
-    let caller = match caller {
-        Ok(caller) => caller,
-        Err(error) => return Begun::Answered(reply.refuse(&error.into())),
-    };
-    match api.lookups().at_hand(&caller, &query.wants, arrival.started) {
-        Some(answer) => Begun::Answered(reply.answer(&answer, headers)),
-        None => Begun::Waiting(Question { query, format, caller }),
+    let caller = permitted.and_then(|()| faultless(faults)).and_then(|()| caller(api, &query.phone, query.region));
+    match caller {
+        Ok(caller) => Ok(Question { query, format, caller }),
+        Err(error) => Err(Reply { id: &arrival.id, format, query: &query, links: api.links() }.refuse(&error.into())),
     }
 }
 
 impl Question {
+    /// The answer, if no waiting is needed for it.
+    fn begin(self, api: &Api, arrival: &Arrival, headers: &HeaderMap) -> Begun {
+        self.at_hand(api, arrival, headers).map_or_else(|| Begun::Waiting(self), Begun::Answered)
+    }
+
+    /// The same question from somebody who has yet to be permitted; nothing if they are not.
+    fn again(&self, api: &Api, arrival: &Arrival, headers: &HeaderMap) -> Option<Begun> {
+        authorize(api.keys(), needed(self.format), headers, None).ok()?;
+        let answered = self.at_hand(api, arrival, headers).map(Begun::Answered);
+        Some(answered.unwrap_or_else(|| Begun::Waiting(self.clone())))
+    }
+
+    fn at_hand(&self, api: &Api, arrival: &Arrival, headers: &HeaderMap) -> Option<Response> {
+        let answer = api.lookups().at_hand(&self.caller, &self.query.wants, arrival.started)?;
+        Some(self.reply(api, &arrival.id).answer(&answer, headers))
+    }
+
+    fn reply<'a>(&'a self, api: &'a Api, id: &'a RequestId) -> Reply<'a> {
+        Reply { id, format: self.format, query: &self.query, links: api.links() }
+    }
+
     /// The answer, by the caller's deadline.
     pub(super) async fn wait(self, api: &Api, id: &RequestId, headers: &HeaderMap) -> Response {
-        let reply = Reply { id, format: self.format, query: &self.query, links: api.links() };
+        let reply = self.reply(api, id);
         match api.lookups().lookup(&self.caller, &self.query.wants).await {
             Ok(answer) => reply.answer(&answer, headers),
             Err(failure) => reply.refuse(&failure.into()),
@@ -127,12 +175,12 @@ pub(super) fn faultless(faults: Vec<Fault>) -> Result<(), ApiError> {
 
 /// Reads a number and asks who has it.
 pub(super) async fn ask(api: &Api, phone: &str, region: Option<Region>, wants: &Wants) -> Result<Answer, Refusal> {
-    let caller = read(api, phone, region)?;
+    let caller = caller(api, phone, region)?;
     Ok(api.lookups().lookup(&caller, wants).await?)
 }
 
 /// Who the text says is calling.
-fn read(api: &Api, phone: &str, region: Option<Region>) -> Result<Caller, ApiError> {
+fn caller(api: &Api, phone: &str, region: Option<Region>) -> Result<Caller, ApiError> {
     api.reader().read(phone, region.unwrap_or(api.region())).map_err(|invalid| {
         api.lookups().count_invalid();
         ApiError::InvalidPhone(invalid)

@@ -25,6 +25,7 @@ mod body;
 mod cache_headers;
 mod error;
 mod front;
+mod head;
 mod hooks;
 mod keys;
 mod lookup;
@@ -35,6 +36,7 @@ mod params;
 mod patience;
 mod pop;
 mod query;
+mod recent;
 mod reply;
 mod request_id;
 mod server;
@@ -55,6 +57,7 @@ pub use self::server::{Answers, Drained, ServerSettings, serve};
 
 use self::admin::Admin;
 use self::error::ApiError;
+use self::recent::Recent;
 use self::request_id::RequestId;
 use crate::crm::WebLinks;
 use crate::lookup::LookupService;
@@ -102,6 +105,7 @@ struct Parts {
     lookups: LookupService,
     reader: CallerReader,
     metrics: Arc<Metrics>,
+    recent: Recent,
     settings: Settings,
 }
 
@@ -115,7 +119,7 @@ impl Api {
     /// The endpoints over a lookup service.
     #[must_use]
     pub fn new(lookups: LookupService, reader: CallerReader, metrics: Arc<Metrics>, settings: Settings) -> Self {
-        Self(Arc::new(Parts { lookups, reader, metrics, settings }))
+        Self(Arc::new(Parts { lookups, reader, metrics, recent: Recent::new(), settings }))
     }
 
     /// The lookup listener's service.
@@ -145,6 +149,10 @@ impl Api {
 
     fn reader(&self) -> &CallerReader {
         &self.0.reader
+    }
+
+    fn recent(&self) -> &Recent {
+        &self.0.recent
     }
 
     fn metrics(&self) -> &Arc<Metrics> {

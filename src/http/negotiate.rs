@@ -29,10 +29,15 @@ pub(super) fn choose(params: &mut Params, headers: &HeaderMap) -> Result<Format,
 
 const WORDS: &str = "must be one of json, text, html, vcard, xml, flat, hash";
 
+/// Whether the headers leave the form to us: no `Accept`, or libcurl's.
+pub(super) fn takes_anything(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(ACCEPT).iter();
+    values.next().is_none_or(|only| only == "*/*") && values.next().is_none()
+}
+
 /// The best of our forms for an `Accept` header; JSON if there is none, or none that can be read.
 fn accepted(headers: &HeaderMap) -> Option<Format> {
-    let mut values = headers.get_all(ACCEPT).iter();
-    if values.next().is_none_or(|only| only == "*/*") && values.next().is_none() {
+    if takes_anything(headers) {
         return Some(Format::Json);
     }
     let values: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();

@@ -88,8 +88,11 @@ impl<'a> Exchange<'a> {
     pub(super) fn end(mut self, response: std::thread::Result<Response>) -> Response {
         let mut response = response.unwrap_or_else(|_| self.panicked());
         let headers = response.headers_mut();
-        headers.insert(X_REQUEST_ID, self.arrival.id.to_header());
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // The head of an answer has both already.
+        if !headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
+            headers.insert(X_REQUEST_ID, self.arrival.id.to_header());
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
         self.code = response.status().as_u16();
         response
     }

@@ -89,9 +89,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         let before = buf.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
         if buf.filled().len() > before && this.phase.bytes_arrived() {
-            this.head.restart();
+            this.head.stop();
         }
+        // A head that is read at once needs no clock: it starts when there is something to wait for.
         if outcome.is_pending() && this.phase.is_reading_head() {
+            this.head.start();
             return this.head.poll_over(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
         outcome
@@ -140,12 +142,9 @@ impl Clock {
     }
 
     fn start(&mut self) {
-        if !self.running {
-            self.restart();
+        if self.running {
+            return;
         }
-    }
-
-    fn restart(&mut self) {
         let deadline = Instant::now() + self.limit;
         self.running = true;
         match &mut self.timer {

@@ -15,6 +15,7 @@ use crate::render::Profile;
 const REFRESHED: Duration = Duration::from_secs(5);
 
 /// One question. No `Debug`: it holds the phone.
+#[derive(Clone)]
 pub(super) struct LookupQuery {
     /// The number as it was sent, decoded once.
     pub(super) phone: String,

@@ -3,6 +3,8 @@
 //! Where the status and the body come from: [`crate::render`] for every answer and for the failures of the formats that keep a form of
 //! their own (a telephone switch shows whatever body it gets, so it must get a line); a problem document for all other failures.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -11,15 +13,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::cache_headers;
 use super::error::ApiError;
+use super::head::{Varying, head};
 use super::query::LookupQuery;
 use super::request_id::RequestId;
 use crate::crm::WebLinks;
 use crate::lookup::{Answer, Freshness, LookupFailure};
 use crate::phone::Number;
 use crate::render::{self, Asked, Failure, Format, Options};
-
-/// As many as an answer has, the ones that the front adds included.
-const HEADERS: usize = 10;
 
 /// A refusal, and what is known of the question beside it.
 #[derive(Debug)]
@@ -56,21 +56,14 @@ impl Reply<'_> {
     /// The response with an answer; 304 if the caller has it already.
     pub(super) fn answer(&self, answer: &Answer, request: &HeaderMap) -> Response {
         let rendered = render::render(self.format, answer, &self.asked(), &self.options(answer.finding.number()));
+        let has_tag = self.format == Format::Json && rendered.status == StatusCode::OK;
+        let tag = has_tag.then(|| render::etag(answer));
+        let is_known = tag.as_ref().is_some_and(|tag| cache_headers::is_known(request, tag));
+        let varying = Varying { id: self.id, freshness: &answer.freshness, tag: tag.as_deref() };
         let mut response = Response::new(rendered.body.into());
         *response.status_mut() = rendered.status;
-        let headers = response.headers_mut();
-        headers.reserve(HEADERS);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
-        cache_headers::describe(headers, &answer.freshness, self.format == Format::Html);
-        self.protect(headers);
-        if self.format == Format::Json && rendered.status == StatusCode::OK {
-            let etag = render::etag(answer);
-            cache_headers::tag(headers, &etag);
-            if cache_headers::is_known(request, &etag) {
-                return not_modified(response);
-            }
-        }
-        response
+        *response.headers_mut() = head(self.format, &varying);
+        if is_known { not_modified(response) } else { response }
     }
 
     /// The response with a refusal.
@@ -99,7 +92,7 @@ impl Reply<'_> {
         response
     }
 
-    fn asked(&self) -> Asked {
+    fn asked(&self) -> Asked<'_> {
         Asked { input: as_sent(&self.query.phone) }
     }
 
@@ -143,10 +136,10 @@ impl Reply<'_> {
 }
 
 /// The number as the phone system wrote it: a bare `+` comes out of a query string as a space, and some systems compare the two.
-fn as_sent(phone: &str) -> String {
+fn as_sent(phone: &str) -> Cow<'_, str> {
     match phone.strip_prefix(' ') {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => format!("+{rest}"),
-        _ => phone.to_owned(),
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => format!("+{rest}").into(),
+        _ => phone.into(),
     }
 }
 

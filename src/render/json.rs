@@ -30,7 +30,7 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn new(answer: &'a Answer, asked: &'a Asked) -> Self {
+    pub(super) fn new(answer: &'a Answer, asked: &'a Asked<'_>) -> Self {
         let kind = answer.finding.kind();
         Self {
             found: kind == AnswerKind::Found,

@@ -34,9 +34,9 @@ pub use profile::Profile;
 
 /// What the caller sent, as far as answers repeat it. Personal data: no `Debug` of the content.
 #[derive(Clone)]
-pub struct Asked {
+pub struct Asked<'a> {
     /// The phone as it came in, decoded once: json gives it back unchanged, because some phone systems compare it.
-    pub input: String,
+    pub input: Cow<'a, str>,
 }
 
 /// What the caller may choose about the answer, and what a page must know about its surroundings.
@@ -97,7 +97,7 @@ pub struct Rendered {
 
 /// Shows an answer.
 #[must_use]
-pub fn render(format: Format, answer: &Answer, asked: &Asked, options: &Options) -> Rendered {
+pub fn render(format: Format, answer: &Answer, asked: &Asked<'_>, options: &Options) -> Rendered {
     let body: Bytes = match format {
         Format::Json => json_body_bytes(answer, asked),
         Format::Text => text::line(answer, options).into(),
@@ -111,7 +111,7 @@ pub fn render(format: Format, answer: &Answer, asked: &Asked, options: &Options)
 }
 
 /// From what is ready, or else serialised as a whole.
-fn json_body_bytes(answer: &Answer, asked: &Asked) -> Bytes {
+fn json_body_bytes(answer: &Answer, asked: &Asked<'_>) -> Bytes {
     if let Some(ready) = ready::of(answer) {
         return ready::document(&ready.text, asked, &answer.freshness).into();
     }
@@ -132,7 +132,7 @@ fn status(format: Format, answer: &Answer, options: &Options) -> StatusCode {
 
 /// Shows a failure in the forms that keep their own (text, hash, xml, html); `None` where a problem document is due (json, flat, vcard).
 #[must_use]
-pub fn render_error(format: Format, failure: &Failure<'_>, asked: &Asked, options: &Options) -> Option<Rendered> {
+pub fn render_error(format: Format, failure: &Failure<'_>, asked: &Asked<'_>, options: &Options) -> Option<Rendered> {
     let (status, body): (StatusCode, Bytes) = match format {
         Format::Text => (StatusCode::OK, text::fallback(options).into()),
         Format::Hash => (StatusCode::OK, hash::failure(failure.code).into()),
@@ -157,7 +157,7 @@ pub fn content_security_policy() -> &'static str {
 
 /// The json answer as a value, for `POST /lookup`, which puts many into one document.
 #[must_use]
-pub fn json_body<'a>(answer: &'a Answer, asked: &'a Asked) -> impl Serialize + 'a {
+pub fn json_body<'a>(answer: &'a Answer, asked: &'a Asked<'_>) -> impl Serialize + 'a {
     json::Document::new(answer, asked)
 }
 
@@ -172,4 +172,4 @@ macro_rules! masked {
     };
 }
 
-masked!(Asked, Options, Failure<'_>, Rendered);
+masked!(Asked<'_>, Options, Failure<'_>, Rendered);

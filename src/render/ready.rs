@@ -24,7 +24,7 @@ pub(super) fn of(answer: &Answer) -> Option<&Ready> {
 }
 
 fn make(answer: &Answer, found: &Found) -> Ready {
-    let nothing = Asked { input: String::new() };
+    let nothing = Asked { input: "".into() };
     let document = serde_json::to_string(&Document::new(answer, &nothing)).expect("a card has only string keys");
     let middle = document.strip_prefix(INPUT).and_then(|rest| rest.strip_prefix("\"\""));
     let middle = middle.and_then(|rest| rest.rfind(TAIL).map(|end| &rest[..end]));
@@ -36,7 +36,7 @@ fn make(answer: &Answer, found: &Found) -> Ready {
 }
 
 /// The whole document.
-pub(super) fn document(middle: &str, asked: &Asked, freshness: &Freshness) -> Vec<u8> {
+pub(super) fn document(middle: &str, asked: &Asked<'_>, freshness: &Freshness) -> Vec<u8> {
     let mut document = Vec::with_capacity(INPUT.len() + middle.len() + asked.input.len() + SPARE);
     document.extend_from_slice(INPUT.as_bytes());
     push_string(&mut document, &asked.input);

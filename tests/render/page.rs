@@ -37,7 +37,7 @@ fn unasked() -> String {
         request_id: "01HZX3",
         number: None,
     };
-    let nothing = Asked { input: String::new() };
+    let nothing = Asked { input: "".into() };
     let rendered = render_error(Format::Html, &failure, &nothing, &options()).unwrap();
     String::from_utf8(rendered.body.to_vec()).unwrap()
 }

@@ -26,8 +26,8 @@ pub(crate) fn options() -> Options {
     }
 }
 
-pub(crate) fn asked() -> Asked {
-    Asked { input: "(415) 555-0123".to_owned() }
+pub(crate) fn asked() -> Asked<'static> {
+    Asked { input: "(415) 555-0123".into() }
 }
 
 pub(crate) fn number() -> Number {

@@ -92,7 +92,7 @@ pub(super) fn extension(extension: &Extension) -> String {
 }
 
 /// The question could not be answered.
-pub(in crate::render) fn failure(failure: &Failure<'_>, asked: &Asked, options: &Options) -> String {
+pub(in crate::render) fn failure(failure: &Failure<'_>, asked: &Asked<'_>, options: &Options) -> String {
     let Wording { caption, message, remedy } = wording(failure.code);
     let again = match remedy {
         // An empty address is the page itself, with the same question.
