@@ -11,12 +11,20 @@ const MAX_BYTES: usize = 128;
 
 /// Visible ASCII, at most 128 bytes: safe in a header, a log line and a page.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct RequestId(HeaderValue);
+pub(super) struct RequestId(Id);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Id {
+    Sent(HeaderValue),
+    /// Hexadecimal digits.
+    Random([u8; 32]),
+}
 
 impl RequestId {
     /// The caller's id, or a new one.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        headers.get(X_REQUEST_ID).filter(|value| is_usable(value)).cloned().map_or_else(Self::random, Self)
+        let sent = headers.get(X_REQUEST_ID).filter(|value| is_usable(value));
+        sent.map_or_else(Self::random, |sent| Self(Id::Sent(sent.clone())))
     }
 
     fn random() -> Self {
@@ -26,17 +34,24 @@ impl RequestId {
         for (digits, byte) in id.chunks_exact_mut(2).zip(random) {
             digits.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
-        Self(HeaderValue::from_bytes(&id).expect("hexadecimal digits are a header value"))
+        Self(Id::Random(id))
     }
 
     /// The id as text.
     pub(super) fn as_str(&self) -> &str {
-        self.0.to_str().expect("only visible ASCII is let in")
+        let text = match &self.0 {
+            Id::Sent(value) => value.to_str().ok(),
+            Id::Random(digits) => str::from_utf8(digits).ok(),
+        };
+        text.expect("only visible ASCII is let in")
     }
 
     /// The id as a header's value.
     pub(super) fn to_header(&self) -> HeaderValue {
-        self.0.clone()
+        match &self.0 {
+            Id::Sent(value) => value.clone(),
+            Id::Random(digits) => HeaderValue::from_bytes(digits).expect("hexadecimal digits are a header value"),
+        }
     }
 }
 
