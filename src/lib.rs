@@ -26,7 +26,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 0 | [`phone`], [`outcome`] (the closed sets of words), [`telemetry`], [`shutdown`] |
+//! | 0 | [`phone`], [`outcome`] (the closed sets of words), [`telemetry`], [`traces`], [`shutdown`] |
 //! | 1 | [`contact`] (what a CRM knows, in our words), [`metrics`] |
 //! | 2 | [`card`] (what we promise), [`matching`] (pure), [`crm`] (client, tokens, wire, gate, dictionaries, webhooks) |
 //! | 3 | [`cache`] (entries, fills in flight, bounded stores), [`directory`] (the whole contact base, mirrored), [`shared`] (what several replicas have in common) |
@@ -55,3 +55,4 @@ pub mod sandbox;
 pub mod shared;
 pub mod shutdown;
 pub mod telemetry;
+pub mod traces;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -28,14 +28,18 @@ use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{BreakerState, Gate, Standing};
 use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
 use crate::directory::{Feed, OpenError};
-use crate::http::{Answers, Api, Drained, ServerSettings, serve};
+use crate::http::{self, Answers, Api, Drained, ServerSettings, serve};
 use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
 use crate::shared::Shared;
+use crate::traces::{Export, SetupError};
 use crate::shutdown::{Health, Latch, Readiness, drain};
 
 /// How many raw spellings of numbers are remembered: a busy switchboard's callers of a day, in a few megabytes.
 const REMEMBERED_TEXTS: u64 = 20_000;
+
+/// The last traces have this long to get out, if the drain leaves as much.
+const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// For this long we say "not yet ready" for the sake of what the other replicas know.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
@@ -61,6 +65,9 @@ pub enum BuildError {
     /// The tokens cannot be kept, or are somebody else's.
     #[error(transparent)]
     Tokens(#[from] StoreError),
+    /// The variables for traces do not fit together.
+    #[error(transparent)]
+    Traces(#[from] SetupError),
 }
 
 /// The whole service, listening but not yet answering.
@@ -81,6 +88,7 @@ pub struct App {
     readiness: Readiness,
     server: ServerSettings,
     drain_delay: Duration,
+    traces: Option<Export>,
 }
 
 #[derive(Debug)]
@@ -110,7 +118,9 @@ impl App {
         let watch = |secret| HookWatch::new(Hooks::new(backend.crm.clone()), secret);
         let hook_watch = config.http.webhook_secret.clone().map(watch);
         let reader = CallerReader::new(REMEMBERED_TEXTS);
-        let api = Api::new(backend.lookups.clone(), reader, Arc::clone(&backend.metrics), config.http);
+        let traces = config.traces.map(Export::start).transpose()?;
+        let http = http::Settings { tracer: traces.as_ref().map(Export::tracer), ..config.http };
+        let api = Api::new(backend.lookups.clone(), reader, Arc::clone(&backend.metrics), http);
         let readiness = Readiness::new();
         describe(&backend, hook_watch.clone(), &readiness);
         let calibration = backend.lookups.calibration().clone();
@@ -130,6 +140,7 @@ impl App {
             readiness,
             server: config.server,
             drain_delay: config.drain_delay,
+            traces,
         })
     }
 
@@ -173,6 +184,7 @@ impl App {
             ended = &mut lookup => return finished(ended),
             ended = &mut admin => return finished(ended),
         }
+        let stopped_by = Instant::now() + delay + self.server.drain_timeout;
         let drained = finished(drain(&readiness, delay, &stop, lookup).await);
         match drained {
             Drained::Complete => tracing::info!("every request in flight was answered"),
@@ -186,6 +198,9 @@ impl App {
         stop_admin.cancel();
         finished(admin.await);
         self.tokens.close().await;
+        if let Some(traces) = self.traces {
+            traces.close(stopped_by.saturating_duration_since(Instant::now()).min(FLUSHED_WITHIN)).await;
+        }
         drained
     }
 }

@@ -17,6 +17,7 @@ use crate::card::Card;
 use crate::matching;
 use crate::outcome::Class;
 use crate::phone::{E164, Number};
+use crate::traces;
 
 /// A fill in flight. Dropping it takes it out of the table, so that a number can never be blocked by a fill that is gone.
 struct Flight {
@@ -40,7 +41,7 @@ pub(super) fn start(
     start_by: Instant,
 ) {
     let flight = Flight { inner: Arc::clone(inner), key, started };
-    tokio::spawn(async move {
+    let fill = async move {
         let patience = Patience { start_by, done_by: Instant::now() + flight.inner.settings.fill_timeout };
         let early = Early(Some(progress.clone()));
         let search = Search { key, class: Class::Live, patience, early, expected: flight.inner.expected_of(key) };
@@ -53,8 +54,26 @@ pub(super) fn start(
         };
         let landed = landed.map(Arc::new);
         drop(flight); // Whoever comes now must look at the store again, not at this fill.
+        let outcome = word(&landed);
         progress.send_replace(Progress::Landed(landed));
-    });
+        outcome
+    };
+    tokio::spawn(traces::step("fill", |outcome| outcome, fill));
+}
+
+/// How a fill ended, for its trace.
+fn word(landed: &Result<Arc<Filled>, FillError>) -> &'static str {
+    match landed {
+        Ok(filled) if filled.cards.is_empty() => "empty",
+        Ok(_) => "ok",
+        Err(FillError::Overloaded { .. }) => "overloaded",
+        Err(FillError::Suspended { .. }) => "suspended",
+        Err(FillError::Failed) => "failed",
+        Err(FillError::Incomplete) => "incomplete",
+        Err(FillError::TimedOut) => "timeout",
+        Err(FillError::Panicked) => "panicked",
+        Err(FillError::Overtaken) => "overtaken",
+    }
 }
 
 /// Asks the source, bounded in time and safe from its panics.

@@ -11,8 +11,6 @@ variables! { "Logs":
     LOG = "CALLCARD_LOG" as "FILTER" or "info";
     /// How it is logged, on standard error. Left out, it is `text` on a terminal and `json` elsewhere
     LOG_FORMAT = "CALLCARD_LOG_FORMAT" as "text|json";
-    /// Where traces go: the standard OpenTelemetry variable. Not in this version
-    OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT" as "URL";
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Settings> {
@@ -21,10 +19,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Settings> {
         true => reader.choice(&LOG_FORMAT, &[("text", Format::Text), ("json", Format::Json)]),
         false => Some(Format::suited_to_stderr()),
     };
-    // Platforms set this one for every program they run, so it is no reason to refuse.
-    if reader.is_set(&OTLP_ENDPOINT) {
-        reader.warn(&OTLP_ENDPOINT, "is not in this version; no traces are exported");
-    }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty());
     Some(Settings { filter: filter?, format: format?, colour })
 }

@@ -13,6 +13,7 @@ mod lookup;
 mod reader;
 mod shared;
 mod strings;
+mod traces;
 mod variable;
 mod webhooks;
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub backend: Backend,
     /// How to log.
     pub telemetry: telemetry::Settings,
+    /// Where traces go, if anywhere.
+    pub traces: Option<crate::traces::Settings>,
     /// What is odd but not wrong; to be logged at start.
     pub warnings: Vec<Fault>,
 }
@@ -58,11 +61,11 @@ impl Config {
     /// # Errors
     /// Every fault, each with its variable.
     pub fn check(strings: &Strings) -> Result<Self, Faults> {
-        let ((listen, backend, webhook_secret, telemetry), warnings) = Reader::run(strings, |reader| {
+        let ((listen, backend, webhook_secret, telemetry, traces), warnings) = Reader::run(strings, |reader| {
             let (listen, backend) = (Listen::read(reader), Backend::read(reader));
             let webhook_secret = webhooks::read(reader);
-            let telemetry = log::read(reader);
-            Some((listen?, backend?, webhook_secret?, telemetry?))
+            let (telemetry, traces) = (log::read(reader), traces::read(reader));
+            Some((listen?, backend?, webhook_secret?, telemetry?, traces?))
         })?;
         let Listen { lookup, admin, keys, drain_delay, drain_timeout } = listen;
         Ok(Self {
@@ -77,6 +80,7 @@ impl Config {
             },
             backend,
             telemetry,
+            traces,
             warnings,
         })
     }
@@ -129,7 +133,7 @@ pub fn telemetry(strings: &Strings) -> Result<telemetry::Settings, Faults> {
 /// Every variable by topic, in the order of `--help`.
 #[must_use]
 pub const fn topics() -> &'static [Topic] {
-    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, shared::TOPIC, directory::TOPIC, log::TOPIC]
+    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, shared::TOPIC, directory::TOPIC, log::TOPIC, traces::TOPIC]
 }
 
 #[cfg(test)]

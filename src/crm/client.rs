@@ -23,6 +23,7 @@ use super::{CrmError, CrmRequest, TokenSource, Transport};
 use crate::contact::{Account, CatalogId, CompanyId, Contact, ContactId, ElementId, Lead, LeadId, PartyId};
 use crate::metrics::Metrics;
 use crate::outcome::{Class, Endpoint, UpstreamOutcome};
+use crate::traces::Call;
 
 /// How the CRM is asked.
 #[derive(Clone, Debug)]
@@ -307,7 +308,7 @@ impl CrmClient {
         let question = Question::get(path);
         match self.authorized(endpoint, &question, ask).await {
             Err(failure) if self.is_worth_a_retry(&failure, ask) => {
-                let again = self.authorized(endpoint, &question, ask.begun()).await;
+                let again = self.authorized(endpoint, &question.again(), ask.begun()).await;
                 // If there was no leave to send it again, why the first one failed says more.
                 again.map_err(|error| if was_sent(&error) { error } else { failure })
             }
@@ -334,7 +335,7 @@ impl CrmClient {
         match self.attempt(endpoint, question, &mut token, ask).await {
             Err(CrmError::Unauthorized) if tokens.may_replace(&token) => {
                 let mut token = tokens.instead_of(&token, ask.begun()).await?;
-                self.attempt(endpoint, question, &mut token, ask.begun()).await
+                self.attempt(endpoint, &question.again(), &mut token, ask.begun()).await
             }
             answered => answered,
         }
@@ -349,16 +350,22 @@ impl CrmClient {
         ask: Ask,
     ) -> Result<A, CrmError> {
         let Shared { settings, tokens, gate, metrics, .. } = &*self.shared;
+        let (asked, call) = (Instant::now(), Call::to_crm(endpoint.as_str(), &question.method, question.resends));
         let admitted = match ask.left() > settings.least_time {
             true => gate.admit(ask.class, ask.start_by.min(ask.until)).await,
             false => Err(CrmError::QuotaExhausted { wait: Duration::ZERO }),
         };
-        let pass = admitted.inspect_err(|refusal| metrics.upstream(endpoint, refusal.outcome(), None))?;
+        let pass = admitted.inspect_err(|refusal| {
+            call.ended(refusal.outcome().as_str(), true);
+            metrics.upstream(endpoint, refusal.outcome(), None);
+        })?;
+        call.left(asked.elapsed());
         // It may have been renewed during the wait.
         tokens.update(token);
         let (sent, limit) = (Instant::now(), settings.request_timeout.min(ask.left()));
-        let result = self.exchange::<A>(question, token, limit).await.map_err(|error| meant_by(endpoint, error));
+        let result = self.exchange::<A>(question, token, limit, &call).await.map_err(|error| meant_by(endpoint, error));
         metrics.upstream(endpoint, outcome(&result), Some(sent.elapsed()));
+        call.ended(outcome(&result).as_str(), result.is_err());
         match &result {
             // The pass ends unsettled.
             Err(CrmError::Timeout) if limit < settings.request_timeout.min(settings.fair_time) => {}
@@ -373,6 +380,7 @@ impl CrmClient {
         question: &Question<'_>,
         token: &Token,
         limit: Duration,
+        call: &Call,
     ) -> Result<A, CrmError> {
         let transport = &self.shared.transport;
         let request = CrmRequest {
@@ -380,10 +388,12 @@ impl CrmClient {
             path_and_query: question.path.to_owned(),
             bearer: Some(token.secret().clone()),
             json: question.json.clone(),
+            traceparent: call.traceparent(),
             timeout: limit,
         };
         // The transport keeps the limit too; this one holds whatever the transport does.
         let response = timeout(limit, transport.send(request)).await.map_err(|_| CrmError::Timeout)??;
+        call.answered(response.status.as_u16());
         A::read(classify(response)?)
     }
 }
@@ -394,11 +404,17 @@ pub(super) struct Question<'a> {
     pub(super) method: Method,
     pub(super) path: &'a str,
     pub(super) json: Option<Bytes>,
+    /// How often it was sent before.
+    pub(super) resends: u32,
 }
 
 impl<'a> Question<'a> {
     const fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, json: None }
+        Self { method: Method::GET, path, json: None, resends: 0 }
+    }
+
+    fn again(&self) -> Self {
+        Self { resends: self.resends + 1, ..self.clone() }
     }
 }
 

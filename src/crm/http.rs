@@ -110,10 +110,13 @@ impl HttpTransport {
     }
 
     fn prepare(&self, request: CrmRequest) -> Result<RequestBuilder, TransportError> {
-        let CrmRequest { method, path_and_query, bearer, json, timeout } = request;
+        let CrmRequest { method, path_and_query, bearer, json, traceparent, timeout } = request;
         let mut builder = self.client.request(method, self.address(&path_and_query)).timeout(timeout);
         if let Some(token) = bearer {
             builder = builder.header(AUTHORIZATION, authorization(&token)?);
+        }
+        if let Some(traceparent) = traceparent {
+            builder = builder.header("traceparent", traceparent);
         }
         if let Some(json) = json {
             builder = builder.header(CONTENT_TYPE, "application/json").body(json);

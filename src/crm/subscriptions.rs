@@ -271,7 +271,7 @@ impl Hooks {
 
     async fn send(&self, method: Method, body: &serde_json::Value, ask: Ask) -> Result<(), CrmError> {
         let json = Some(Bytes::from(body.to_string()));
-        let question = Question { method, path: query::WEBHOOKS, json };
+        let question = Question { method, path: query::WEBHOOKS, json, resends: 0 };
         self.client.authorized::<Accepted>(Endpoint::Webhooks, &question, ask).await.map(drop)
     }
 }

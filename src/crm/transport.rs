@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use secrecy::SecretString;
 
 /// One request to the CRM, relative to the account's base URL. Personal data: the `Debug` form shows the path only.
@@ -21,6 +21,8 @@ pub struct CrmRequest {
     pub bearer: Option<SecretString>,
     /// A JSON body.
     pub json: Option<Bytes>,
+    /// The trace that this request belongs to, if there are traces.
+    pub traceparent: Option<HeaderValue>,
     /// The whole exchange, body included, must be over by then.
     pub timeout: Duration,
 }

@@ -25,6 +25,7 @@ use super::lookup::{Begun, Question, lookup};
 use super::observe::{Arrival, Exchange, Route};
 use super::server::Answers;
 use crate::metrics::RouteMeter;
+use crate::traces::Serving;
 
 /// The route that is answered here.
 pub(super) const LOOKUP: &str = "/lookup";
@@ -65,21 +66,28 @@ impl Front {
     fn question<B>(&self, request: Request<B>) -> Responding {
         let Inner { api, meter, .. } = &*self.0;
         let arrival = Arrival::of(request.method(), request.headers());
+        let span = arrival.span(api.tracer(), request.headers(), Route::Metered(meter));
         let begun = catch_unwind(AssertUnwindSafe(|| lookup(api, &arrival, request.headers(), request.uri())));
         let response = match begun {
-            Ok(Begun::Waiting(question)) => return self.wait(arrival, question, request),
+            Ok(Begun::Waiting(question)) => return self.wait(arrival, span, question, request),
             Ok(Begun::Answered(response)) => Ok(response),
             Err(panic) => Err(panic),
         };
-        let response = Exchange::begin(arrival, Route::Metered(meter)).end(response);
+        let response = Exchange::begin(arrival, Route::Metered(meter), span).end(response);
         Either::Left(ready(Ok(response)))
     }
 
-    fn wait<B>(&self, arrival: Arrival, question: Question, request: Request<B>) -> Responding {
+    fn wait<B>(
+        &self,
+        arrival: Arrival,
+        span: Option<Serving>,
+        question: Question,
+        request: Request<B>,
+    ) -> Responding {
         let (front, (head, _)) = (self.clone(), request.into_parts());
         Either::Right(Box::pin(async move {
             let id = arrival.id.clone();
-            let exchange = Exchange::begin(arrival, Route::Metered(&front.0.meter));
+            let exchange = Exchange::begin(arrival, Route::Metered(&front.0.meter), span);
             Ok(exchange.run(question.wait(&front.0.api, &id, &head.headers)).await)
         }))
     }

@@ -57,6 +57,7 @@ pub use self::server::{Answers, Drained, ServerSettings, serve};
 
 use self::admin::Admin;
 use self::error::ApiError;
+use self::observe::Observer;
 use self::recent::Recent;
 use self::request_id::RequestId;
 use crate::crm::WebLinks;
@@ -64,6 +65,7 @@ use crate::lookup::LookupService;
 use crate::metrics::Metrics;
 use crate::phone::{CallerReader, Region};
 use crate::shutdown::Readiness;
+use crate::traces::Tracer;
 
 /// What the endpoints need to know about the deployment.
 #[derive(Debug)]
@@ -80,6 +82,8 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// What the CRM's webhooks have in their path; none: they are not enabled.
     pub webhook_secret: Option<SecretString>,
+    /// Opens a span for each request to the lookup listener; none: there are no traces.
+    pub tracer: Option<Tracer>,
 }
 
 impl Settings {
@@ -93,6 +97,7 @@ impl Settings {
             max_body_bytes: 64 * 1024,
             body_timeout: Duration::from_secs(5),
             webhook_secret: None,
+            tracer: None,
         }
     }
 }
@@ -125,7 +130,8 @@ impl Api {
     /// The lookup listener's service.
     #[must_use]
     pub fn front(&self) -> Front {
-        Front::new(self.clone(), self.finish(collect(public_routes()).with_state(self.clone())))
+        let tracer = self.tracer().cloned();
+        Front::new(self.clone(), self.finish(collect(public_routes()).with_state(self.clone()), tracer))
     }
 
     /// The admin listener's router.
@@ -133,13 +139,14 @@ impl Api {
         let admin = Admin { api: self.clone(), readiness };
         let guard = middleware::from_fn_with_state(admin.clone(), admin::require_admin);
         let keyed = collect(admin::keyed_routes()).route_layer(guard);
-        let routes = self.finish(collect(admin::open_routes()).merge(keyed).with_state(admin));
+        let routes = self.finish(collect(admin::open_routes()).merge(keyed).with_state(admin), None);
         Router::new().fallback_service(routes.map_request(front::with_one_slash))
     }
 
     /// Adds what both listeners have: typed answers for what no route takes, and the observer.
-    fn finish(&self, routes: Router) -> Router {
-        let observer = middleware::from_fn_with_state(Arc::clone(&self.0.metrics), observe::observe);
+    fn finish(&self, routes: Router, tracer: Option<Tracer>) -> Router {
+        let observer = Observer { metrics: Arc::clone(&self.0.metrics), tracer };
+        let observer = middleware::from_fn_with_state(observer, observe::observe);
         routes.fallback(no_such_route).method_not_allowed_fallback(method_not_allowed).layer(observer)
     }
 
@@ -177,6 +184,10 @@ impl Api {
 
     fn body_timeout(&self) -> Duration {
         self.0.settings.body_timeout
+    }
+
+    fn tracer(&self) -> Option<&Tracer> {
+        self.0.settings.tracer.as_ref()
     }
 
     fn webhook_secret(&self) -> Option<&SecretString> {

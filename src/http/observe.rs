@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::error::ApiError;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::metrics::{Metrics, RouteMeter};
+use crate::traces::{Serving, Tracer};
 
 /// The label of requests that no route matches: their paths are without number.
 const UNMATCHED: &str = "unmatched";
@@ -24,13 +25,22 @@ const UNMATCHED: &str = "unmatched";
 const CLIENT_GONE: u16 = 499;
 
 /// The middleware; the outermost one of a router.
-pub(super) async fn observe(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
+    let Observer { metrics, tracer } = observer;
     let arrival = Arrival::of(request.method(), request.headers());
     request.extensions_mut().insert(arrival.id.clone());
     request.extensions_mut().insert(arrival.clone());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = Route::Named(&metrics, route.as_ref().map_or(UNMATCHED, MatchedPath::as_str));
-    Exchange::begin(arrival, route).run(next.run(request)).await
+    let span = arrival.span(tracer.as_ref(), request.headers(), route);
+    Exchange::begin(arrival, route, span).run(next.run(request)).await
+}
+
+/// What the middleware works with.
+#[derive(Clone)]
+pub(super) struct Observer {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tracer: Option<Tracer>,
 }
 
 /// What is known of a request when it arrives.
@@ -44,6 +54,13 @@ pub(super) struct Arrival {
 impl Arrival {
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
         Self { id: RequestId::of(headers), started: Instant::now(), method: label(method) }
+    }
+
+    /// The request's span, if there are traces.
+    pub(super) fn span(&self, tracer: Option<&Tracer>, headers: &HeaderMap, route: Route<'_>) -> Option<Serving> {
+        let span = tracer?.serve(headers, self.method, route.pattern());
+        span.named(self.id.as_str());
+        Some(span)
     }
 }
 
@@ -70,17 +87,21 @@ pub(super) struct Exchange<'a> {
     arrival: Arrival,
     route: Route<'a>,
     code: u16,
+    span: Option<Serving>,
 }
 
 impl<'a> Exchange<'a> {
-    pub(super) fn begin(arrival: Arrival, route: Route<'a>) -> Self {
-        Self { arrival, route, code: CLIENT_GONE }
+    pub(super) fn begin(arrival: Arrival, route: Route<'a>, span: Option<Serving>) -> Self {
+        Self { arrival, route, code: CLIENT_GONE, span }
     }
 
     /// Waits for the response, or makes one of a panic. Nothing of the request outlives the panic: the handler's state is behind its own
     /// locks, and the response is dropped with it.
     pub(super) async fn run(self, response: impl Future<Output = Response>) -> Response {
-        let response = AssertUnwindSafe(response).catch_unwind().await;
+        let response = match &self.span {
+            None => AssertUnwindSafe(response).catch_unwind().await,
+            Some(span) => AssertUnwindSafe(span.around(response)).catch_unwind().await,
+        };
         self.end(response)
     }
 
@@ -92,6 +113,9 @@ impl<'a> Exchange<'a> {
         if !headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
             headers.insert(X_REQUEST_ID, self.arrival.id.to_header());
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        }
+        if let (Some(span), Some(status)) = (&self.span, headers.get("cache-status")) {
+            span.cached(status);
         }
         self.code = response.status().as_u16();
         response
@@ -112,7 +136,11 @@ impl Drop for Exchange<'_> {
             Route::Metered(meter) => meter.count(self.arrival.method, self.code, took),
             Route::Named(metrics, pattern) => metrics.http(pattern, self.arrival.method, self.code, took),
         }
+        if let Some(span) = &self.span {
+            span.answered(self.code);
+        }
         tracing::debug!(
+            trace_id = self.span.as_ref().map(|span| tracing::field::display(span.trace_id())),
             request.id = self.arrival.id.as_str(),
             http.route = self.route.pattern(),
             http.method = self.arrival.method,

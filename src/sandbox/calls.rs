@@ -24,6 +24,8 @@ pub struct Call {
     pub path: String,
     /// Its query string, undecoded.
     pub query: String,
+    /// The trace it said it belongs to.
+    pub traceparent: Option<String>,
     /// The status it was answered with; 0 while it is not.
     pub status: u16,
 }
@@ -83,7 +85,7 @@ mod tests {
 
     fn call_at(at: Instant) -> Call {
         let (path, query) = ("/api/v4/leads".to_owned(), String::new());
-        Call { at, endpoint: Endpoint::Leads, method: Method::GET, path, query, status: 0 }
+        Call { at, endpoint: Endpoint::Leads, method: Method::GET, path, query, traceparent: None, status: 0 }
     }
 
     #[test]

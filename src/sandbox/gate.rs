@@ -33,6 +33,7 @@ pub(super) async fn gate(State(sandbox): State<Sandbox>, request: Request, next:
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().unwrap_or_default().to_owned(),
+        traceparent: request.headers().get("traceparent").and_then(|value| Some(value.to_str().ok()?.to_owned())),
         status: 0,
     });
     let mut response = pass(&sandbox, endpoint, arrived, request, next).await;

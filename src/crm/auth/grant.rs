@@ -140,6 +140,7 @@ impl TokenEndpoint {
             path_and_query: PATH.to_owned(),
             bearer: None,
             json: Some(self.body(refresh)),
+            traceparent: None,
             timeout: LIMIT,
         };
         let asked_at = Timestamp::now();

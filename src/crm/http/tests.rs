@@ -90,6 +90,7 @@ fn request(path_and_query: &str, timeout: Duration) -> CrmRequest {
         path_and_query: path_and_query.to_owned(),
         bearer: Some(SecretString::from("secret-token")),
         json: None,
+        traceparent: None,
         timeout,
     }
 }
