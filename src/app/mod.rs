@@ -32,8 +32,8 @@ use crate::http::{self, Answers, Api, Drained, ServerSettings, serve};
 use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
 use crate::shared::Shared;
-use crate::traces::{Export, SetupError};
 use crate::shutdown::{Health, Latch, Readiness, drain};
+use crate::traces::{Export, SetupError};
 
 /// How many raw spellings of numbers are remembered: a busy switchboard's callers of a day, in a few megabytes.
 const REMEMBERED_TEXTS: u64 = 20_000;

@@ -133,7 +133,16 @@ pub fn telemetry(strings: &Strings) -> Result<telemetry::Settings, Faults> {
 /// Every variable by topic, in the order of `--help`.
 #[must_use]
 pub const fn topics() -> &'static [Topic] {
-    &[listen::TOPIC, crm::TOPIC, lookup::TOPIC, webhooks::TOPIC, shared::TOPIC, directory::TOPIC, log::TOPIC, traces::TOPIC]
+    &[
+        listen::TOPIC,
+        crm::TOPIC,
+        lookup::TOPIC,
+        webhooks::TOPIC,
+        shared::TOPIC,
+        directory::TOPIC,
+        log::TOPIC,
+        traces::TOPIC,
+    ]
 }
 
 #[cfg(test)]

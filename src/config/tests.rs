@@ -78,7 +78,18 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("CALLCARD_DIRECTORY_PATH", "/var/lib/callcard/mirror", &["/"]),
     ("CALLCARD_LOG", "warn,callcard::crm=debug", &["inof", "callcard=loud"]),
     ("CALLCARD_LOG_FORMAT", "json", &["xml", "text json"]),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318", &[]),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318", &["collector:4318", "http://user@collector", "nowhere"]),
+    ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/traces", &["ftp://collector"]),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", &[]),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf", &[]),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20word", &[]),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000", &[]),
+    ("OTEL_TRACES_EXPORTER", "none", &["zipkin"]),
+    ("OTEL_SERVICE_NAME", "desk", &[]),
+    ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test", &[]),
+    ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio", &[]),
+    ("OTEL_TRACES_SAMPLER_ARG", "0.5", &[]),
+    ("OTEL_SDK_DISABLED", "true", &["yes"]),
 ];
 
 fn strings(pairs: &[(&str, &str)]) -> Strings {
@@ -293,13 +304,35 @@ fn tokens_are_renewed_at_the_accounts_own_host() {
 }
 
 #[test]
-fn what_is_odd_but_works_is_a_warning() {
-    let odd = [
-        ("CALLCARD_UPSTREAM_RATE", "7"),
-        ("CALLCARD_UNKNOWN_FRESH", "20m"),
-        ("CALLCARD_UNKNOWN_STALE", "25h"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"),
+fn what_the_exporter_cannot_do_is_a_fault_only_where_there_is_something_to_export() {
+    let wrong = [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "hush hush"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "word"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
     ];
+    for one in wrong {
+        assert!(config(&[one]).traces.is_none());
+        let found = faults(&[one, ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")]);
+        assert_eq!(variables_of(&found), [one.0]);
+        assert!(!format!("{found:?}").contains("hush"), "headers hold keys: {found:?}");
+    }
+}
+
+#[test]
+fn traces_go_below_the_receivers_address_or_to_their_own() {
+    let endpoint = |pairs: &[(&str, &str)]| config(pairs).traces.unwrap().endpoint.to_string();
+    let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/otel/");
+    assert_eq!(endpoint(&[base]), "http://collector:4318/otel/v1/traces");
+    assert_eq!(endpoint(&[base, ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://other/t")]), "http://other/t");
+}
+
+#[test]
+fn what_is_odd_but_works_is_a_warning() {
+    let odd = [("CALLCARD_UPSTREAM_RATE", "7"), ("CALLCARD_UNKNOWN_FRESH", "20m"), ("CALLCARD_UNKNOWN_STALE", "25h")];
     let warnings = config(&odd).warnings;
     assert_eq!(variables_of(&warnings), odd.map(|(name, _)| name));
 }

@@ -104,7 +104,11 @@ fn below(base: &Url) -> Url {
 }
 
 fn protocol(text: &str) -> Result<(), &'static str> {
-    if text == "http/protobuf" { Ok(()) } else { Err("is not supported: only http/protobuf is, on most receivers at port 4318") }
+    if text == "http/protobuf" {
+        Ok(())
+    } else {
+        Err("is not supported: only http/protobuf is, on most receivers at port 4318")
+    }
 }
 
 fn headers_of(text: &SecretString) -> Option<Vec<(String, SecretString)>> {

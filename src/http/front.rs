@@ -77,13 +77,7 @@ impl Front {
         Either::Left(ready(Ok(response)))
     }
 
-    fn wait<B>(
-        &self,
-        arrival: Arrival,
-        span: Option<Serving>,
-        question: Question,
-        request: Request<B>,
-    ) -> Responding {
+    fn wait<B>(&self, arrival: Arrival, span: Option<Serving>, question: Question, request: Request<B>) -> Responding {
         let (front, (head, _)) = (self.clone(), request.into_parts());
         Either::Right(Box::pin(async move {
             let id = arrival.id.clone();

@@ -6,13 +6,12 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
+use opentelemetry::context::FutureExt;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracer;
-
-use opentelemetry::context::FutureExt;
 
 /// Opens spans. A cheap handle.
 #[derive(Clone)]
