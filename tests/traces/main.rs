@@ -1,6 +1,8 @@
 //! Traces, from the variables to a receiver: the whole service with its sockets, and an OTLP receiver that reads what it is sent with the
 //! protocol's own types.
 
+#![expect(clippy::unwrap_used, reason = "a test, helpers included, may stop at what it did not expect")]
+
 mod receiver;
 mod service;
 

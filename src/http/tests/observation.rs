@@ -48,7 +48,7 @@ fn misbehaving(api: &Api) -> Client {
     let routes = Router::new()
         .route("/panics", get(async || -> &'static str { panic!("while looking at +14155550123") }))
         .route("/hangs", get(std::future::pending::<&'static str>));
-    Client(api.finish(routes))
+    Client(api.finish(routes, None))
 }
 
 #[tokio::test]
