@@ -3,7 +3,9 @@
 //! A [`Card`] is made once per fill and shared by all numbers of its contact. It knows which numbers it owns, so a number that has moved
 //! to somebody else is noticed when the card is read, not only when it was stored.
 
+mod packed;
 mod ready;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use crate::contact::{CompanyId, Element, GroupId, LeadId, PartyId, StageId, Unix
 use crate::phone::Number;
 
 pub use self::ready::{Ready, Slot};
+pub use self::words::Words;
 
 /// One contact, or company, with its leads, ready to be shown. Personal data: the `Debug` form shows the id only.
 #[derive(Clone, PartialEq)]

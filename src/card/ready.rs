@@ -1,6 +1,6 @@
 //! A place on a card for the form it was last shown in.
 //!
-//! A card never changes once it is made, so what a renderer makes of it stays right as long as the card is there, and goes with it: what is
+//! A card never changes once it is made, so what a renderer makes of it stays right as long as the card is held, and goes with it: what is
 //! forgotten leaves no text behind. The text is for one number of the card, the first that was asked about; the others are rendered each time.
 
 use std::fmt;
