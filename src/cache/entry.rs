@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::epoch::Epoch;
+use super::parties::Parties;
 use super::second::Remembered;
 use crate::card::Card;
 use crate::contact::PartyId;
@@ -52,7 +53,7 @@ impl Default for Lifetimes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// These contacts, best first. Their cards are kept once each, shared by all of a contact's numbers.
-    Known(Arc<[PartyId]>),
+    Known(Parties),
     /// Nobody.
     Unknown,
 }
@@ -234,11 +235,13 @@ impl Entry {
     }
 
     /// The contacts, or companies, that own the number.
-    pub(super) fn parties(&self) -> &[PartyId] {
+    pub(super) fn parties(&self) -> impl Iterator<Item = PartyId> + '_ {
         match &self.outcome {
-            Outcome::Known(ids) => ids,
-            Outcome::Unknown => &[],
+            Outcome::Known(parties) => Some(parties.iter()),
+            Outcome::Unknown => None,
         }
+        .into_iter()
+        .flatten()
     }
 
     pub(super) fn age(&self, now: Instant) -> Duration {

@@ -51,7 +51,7 @@ impl Inner {
         table.invalidate_contact(id, &all, now);
         for phone in &said {
             let entry = self.store.entry(*phone);
-            if entry.as_ref().is_some_and(|entry| entry.parties().contains(&id)) {
+            if entry.as_ref().is_some_and(|entry| entry.parties().any(|party| party == id)) {
                 continue; // No news: the search found it there before.
             }
             self.expected.note(*phone, id.contact(), now);
@@ -94,7 +94,7 @@ impl Inner {
     fn deserves_a_refetch(&self, phone: E164, now: Instant) -> bool {
         self.store.entry(phone).is_some_and(|entry| {
             let has_ids =
-                || !entry.parties().is_empty() || self.expected.of(phone, now).is_some_and(|ids| !ids.is_empty());
+                || entry.parties().next().is_some() || self.expected.of(phone, now).is_some_and(|ids| !ids.is_empty());
             entry.asked_at + self.settings.asked_lately > now && has_ids()
         })
     }

@@ -87,9 +87,9 @@ impl Cache {
         let entry = self.0.store.entry(key)?;
         let expired = entry.started.0 < self.0.expired_before.load(Ordering::Acquire);
         let readable = self.0.cards(&entry, &Number { e164: key, extension: None }).is_some();
-        let (kind, ids) = match &entry.outcome {
-            Outcome::Known(ids) => ("known", &ids[..]),
-            Outcome::Unknown => ("unknown", &[][..]),
+        let kind = match &entry.outcome {
+            Outcome::Known(_) => "known",
+            Outcome::Unknown => "unknown",
         };
         let state = match entry.state(now, expired, None) {
             _ if !readable => "gone",
@@ -101,8 +101,8 @@ impl Cache {
         Some(Explained {
             kind,
             state,
-            contacts: ids.iter().filter_map(|id| id.contact()).collect(),
-            companies: ids.iter().filter_map(|id| id.company()).collect(),
+            contacts: entry.parties().filter_map(PartyId::contact).collect(),
+            companies: entry.parties().filter_map(PartyId::company).collect(),
             age_s: entry.age(now).as_secs(),
             fresh_for_s: entry.ttl(now),
             stale_for_s: entry.stale_until.saturating_duration_since(now).as_secs(),

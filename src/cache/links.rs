@@ -3,14 +3,15 @@
 //! It holds what the cards in the store hold and nothing else: a pair comes with a card and goes with it, so the store's bound is its bound
 //! too (a card's weight includes its pairs).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::parties::PartyKey;
 use crate::card::Card;
-use crate::contact::{CompanyId, ContactId, LeadId, PartyId};
+use crate::contact::{CompanyId, LeadId, PartyId};
 
 /// Bytes of one pair in the index, its share of the tree included.
-pub(super) const PAIR_BYTES: usize = 64;
+pub(super) const PAIR_BYTES: usize = 32;
 
 /// A record that is shown on cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,15 +26,24 @@ pub enum Shown {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Links(Arc<Mutex<Pairs>>);
 
-/// Each pair with the number of cards that hold it: while a card takes the place of an older one, both do for a moment.
-type Pairs = BTreeMap<(Shown, PartyId), u32>;
+/// A record in eight bytes, as a [`PartyKey`], and who shows it.
+type Pair = (u64, PartyKey);
+
+/// Each pair once, and how many cards more hold it: while a card takes the place of an older one, both do for a moment.
+#[derive(Debug, Default)]
+struct Pairs {
+    once: BTreeSet<Pair>,
+    more: HashMap<Pair, u32>,
+}
 
 impl Links {
     /// A card has come into the store.
     pub(super) fn add(&self, card: &Card) {
         let mut pairs = self.pairs();
         for pair in pairs_of(card) {
-            *pairs.entry(pair).or_default() += 1;
+            if !pairs.once.insert(pair) {
+                *pairs.more.entry(pair).or_default() += 1;
+            }
         }
     }
 
@@ -41,26 +51,24 @@ impl Links {
     pub(super) fn remove(&self, card: &Card) {
         let mut pairs = self.pairs();
         for pair in pairs_of(card) {
-            if let Some(held) = pairs.get_mut(&pair) {
-                *held -= 1;
-                if *held == 0 {
-                    pairs.remove(&pair);
-                }
+            match pairs.more.get_mut(&pair) {
+                Some(1) => drop(pairs.more.remove(&pair)),
+                Some(more) => *more -= 1,
+                None => drop(pairs.once.remove(&pair)),
             }
         }
     }
 
     /// The contacts and companies on whose cards it is shown.
     pub(super) fn parties(&self, shown: Shown) -> Vec<PartyId> {
-        let from_first_to_last =
-            (shown, PartyId::Contact(ContactId(0)))..=(shown, PartyId::Company(CompanyId(u64::MAX)));
-        self.pairs().range(from_first_to_last).map(|((_, party), _)| *party).collect()
+        let from_first_to_last = (key(shown), PartyKey::LEAST)..=(key(shown), PartyKey::GREATEST);
+        self.pairs().once.range(from_first_to_last).map(|(_, party)| party.party()).collect()
     }
 
     /// Pairs in the index.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.pairs().len()
+        self.pairs().once.len()
     }
 
     /// Nothing panics while it holds the lock.
@@ -69,10 +77,17 @@ impl Links {
     }
 }
 
-fn pairs_of(card: &Card) -> impl Iterator<Item = (Shown, PartyId)> {
+const fn key(shown: Shown) -> u64 {
+    match shown {
+        Shown::Lead(LeadId(id)) => id << 1,
+        Shown::Company(CompanyId(id)) => id << 1 | 1,
+    }
+}
+
+fn pairs_of(card: &Card) -> impl Iterator<Item = Pair> {
     let leads = card.leads.iter().map(|lead| Shown::Lead(lead.id));
     let company = card.company.iter().map(|company| Shown::Company(company.id));
-    leads.chain(company).map(|shown| (shown, card.id))
+    leads.chain(company).map(|shown| (key(shown), card.id.into()))
 }
 
 #[cfg(test)]
@@ -86,6 +101,7 @@ mod tests {
 
     use super::*;
     use crate::card::{Company, LeadView, Partial};
+    use crate::contact::ContactId;
     use crate::metrics::Metrics;
 
     fn card(id: u64, leads: &[u64], company: Option<u64>) -> Arc<Card> {

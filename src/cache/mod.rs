@@ -25,8 +25,12 @@ mod fill;
 mod flights;
 mod freshness;
 mod hearsay;
+mod hot;
 mod invalidate;
 mod links;
+mod numbers;
+mod parties;
+mod record;
 mod refresh;
 mod second;
 mod source;
@@ -237,7 +241,7 @@ impl Drop for Inner {
 /// An entry with the cards that answer the question.
 #[derive(Debug)]
 struct View {
-    entry: Arc<Entry>,
+    entry: Entry,
     cards: Vec<Arc<Card>>,
     state: State,
     key: E164,
@@ -271,10 +275,10 @@ impl Inner {
 
     /// The cards of an entry, best first for `asked`; none if one is missing or owns the number no longer.
     fn cards(&self, entry: &Entry, asked: &Number) -> Option<Vec<Arc<Card>>> {
-        let Outcome::Known(ids) = &entry.outcome else {
+        let Outcome::Known(parties) = &entry.outcome else {
             return Some(Vec::new());
         };
-        let cards: Option<Vec<_>> = ids.iter().map(|id| self.store.card(*id).map(|stored| stored.card)).collect();
+        let cards: Option<Vec<_>> = parties.iter().map(|id| self.store.shown(id)).collect();
         let cards = cards?;
         let owned = cards.iter().all(|card| matching::ownership(&card.numbers, asked).is_some());
         owned.then(|| matching::best_first(cards, asked))
@@ -298,7 +302,7 @@ impl Inner {
     fn was_asked(&self, view: &View, now: Instant) {
         let _ordered = self.table();
         if let Some(entry) = self.store.entry(view.key).filter(|entry| entry.started == view.entry.started) {
-            self.store.put(view.key, Entry { asked_at: now, ..(*entry).clone() });
+            self.store.put(view.key, Entry { asked_at: now, ..entry });
         }
     }
 

@@ -96,7 +96,7 @@ async fn work(cache: Weak<Inner>, queue: Arc<Queue>, gather: Duration, refresh: 
 #[derive(Debug)]
 pub(super) struct Due {
     key: E164,
-    entry: Arc<Entry>,
+    entry: Entry,
     /// The contacts of the entry, and those that are said to have the number too.
     ids: Vec<PartyId>,
     search: bool,
@@ -153,9 +153,9 @@ impl Inner {
         let now = Instant::now();
         let entry = self.store.entry(key).filter(|entry| now >= entry.refresh_at)?;
         let searched = self.settings.lifetimes.known_fresh.saturating_mul(SEARCH_EVERY);
-        let mut ids = entry.parties().to_vec();
+        let mut ids: Vec<_> = entry.parties().collect();
         let expected = self.expected_of(key).into_iter().map(PartyId::from);
-        ids.extend(expected.filter(|id| !entry.parties().contains(id)));
+        ids.extend(expected.filter(|id| !entry.parties().any(|party| party == *id)));
         let search = ids.is_empty() || now >= entry.searched_at + searched;
         Some(Due { key, entry, ids, search })
     }
@@ -202,7 +202,7 @@ impl Inner {
                 .filter_map(|id| fetched.get(id))
                 .filter(|card| matching::ownership(&card.numbers, &asked).is_some())
                 .collect();
-            let all_are_still = entry.parties().iter().all(|id| owners.iter().any(|card| card.id == *id));
+            let all_are_still = entry.parties().all(|id| owners.iter().any(|card| card.id == id));
             if all_are_still && !owners.is_empty() && entry.outcome == due.entry.outcome {
                 self.store.put(due.key, entry.confirmed(&owners, started, &self.settings.lifetimes, now));
             } else {
@@ -238,7 +238,7 @@ impl Inner {
         let _ordered = self.table();
         if let Some(entry) = self.store.entry(key) {
             let refresh_at = now + self.hold(entry.failures);
-            self.store.put(key, Entry { refresh_at, failures: entry.failures.saturating_add(1), ..(*entry).clone() });
+            self.store.put(key, Entry { refresh_at, failures: entry.failures.saturating_add(1), ..entry });
         }
     }
 

@@ -1,10 +1,14 @@
 //! The bounded stores: moka as plain maps with a size, nothing more.
 //!
-//! Numbers somebody has, numbers nobody has, and cards are kept apart, each with its own share of the bytes: a scan over random numbers
-//! fills only the store of unknown ones and can neither grow memory nor push a living card out. Eviction is least-recently-used, since
+//! Cards, and the numbers under which they are found, are kept apart from numbers nobody has, each with a share of the bytes: a scan over
+//! random numbers fills only the store of unknown ones and can neither grow memory nor push a living card out. A card is kept as few bytes
+//! ([`Card::pack`]) and made anew when it is asked for, unless it is hot. What is known of its numbers lies in a plain map beside it, is
+//! part of its weight and leaves with it.
+//!
+//! Eviction is least-recently-used, since
 //! moka's default admits no newcomer to a full cache unless it was asked for more often than what it would replace, and a caller who
 //! rings for the first time must find the card on the second ring. moka's clock plays no part: entries carry their own times, and its
-//! time-to-live only clears away what nobody asks for any more.
+//! time-to-idle only clears away what nobody asks for any more (a time-to-live would cost a node more an entry).
 
 use std::mem::size_of;
 use std::sync::Arc;
@@ -18,114 +22,195 @@ use tokio::time::Instant;
 
 use super::entry::{Entry, Lifetimes, Outcome};
 use super::epoch::Epoch;
-use super::links::{Links, PAIR_BYTES};
-use crate::card::{Card, LeadView};
-use crate::contact::{Element, PartyId};
+use super::hot::Hot;
+use super::invalidate::with_equivalents;
+use super::links::Links;
+use super::numbers::{Clock, Numbers};
+use super::parties::PartyKey;
+use super::record::{Record, Stored};
+use crate::card::{Card, Words};
+use crate::contact::PartyId;
 use crate::metrics::Metrics;
 use crate::outcome::{EntryKind, EvictionCause};
 use crate::phone::E164;
 
-/// moka's own bytes per entry beyond key and value, measured on 0.12.16.
-const OVERHEAD: usize = 394;
-
-/// A card and the fill it came from.
-#[derive(Clone, Debug)]
-pub(super) struct Stored {
-    pub(super) card: Arc<Card>,
-    pub(super) started: Epoch,
-    pub(super) fetched_at: Instant,
-}
+/// moka's own bytes per card, key included: 305 as measured on 0.12.16 (a 64-bit Linux, the system's allocator), and what entries that were evicted leave
+/// behind in its table until it is made anew. The bound matters only when the store is full, and then there always are such.
+const OVERHEAD: usize = 520;
+/// The same for a number that nobody has: a scan turns its store over again and again, which then takes three times what its entries would.
+const SCANNED: usize = 1_500;
 
 /// All that is remembered.
 #[derive(Debug)]
 pub(super) struct Store {
-    known: Moka<E164, Arc<Entry>>,
+    cards: Moka<PartyKey, Record>,
     unknown: Moka<E164, Arc<Entry>>,
-    cards: Moka<PartyId, Stored>,
+    shared: Arc<Shared>,
     /// Which of the cards show a lead or a company.
     pub(super) links: Links,
+    clock: Clock,
+    invalidated: IntCounter,
+}
+
+/// What lies beside the cards and leaves with them.
+#[derive(Debug)]
+struct Shared {
+    known: Numbers,
+    words: Words,
+    hot: Hot,
+}
+
+impl Shared {
+    /// Takes out what is known of the numbers of a card that has left; returns how many they were. One that has just been put in for a
+    /// newer card of the same party may be among them: then it is asked for once more.
+    fn left_with(&self, stored: &Stored) -> usize {
+        let id = stored.card.id;
+        stored.reach().filter(|number| self.known.remove_if(*number, |parties| parties.contains(id))).count()
+    }
 }
 
 impl Store {
-    /// Stores of `max_bytes` in all: three quarters for cards, one eighth each for known and unknown numbers.
+    /// Stores of `max_bytes` in all: a quarter for unknown numbers, an eighth for hot cards, the rest for cards and their numbers.
     pub(super) fn new(max_bytes: u64, lifetimes: &Lifetimes, metrics: &Metrics) -> Self {
-        let (causes, links) = (Causes::new(metrics), Links::default());
-        let eighth = max_bytes / 8;
+        let (causes, links, clock) = (Causes::new(metrics), Links::default(), Clock::starting_now());
+        let (quarter, eighth) = (max_bytes / 4, max_bytes / 8);
         // Longer than any entry's own time, jitter included.
         let backstop = |stale: Duration, fresh: Duration| stale.max(fresh).saturating_mul(2);
         let known = backstop(lifetimes.known_stale, lifetimes.known_fresh);
         let unknown = backstop(lifetimes.unknown_stale, lifetimes.unknown_fresh);
-        Self {
-            known: bounded(eighth, known, |entry: &Arc<Entry>| entry_bytes(entry), counted(&causes)),
-            unknown: bounded(eighth, unknown, |entry: &Arc<Entry>| entry_bytes(entry), counted(&causes)),
-            cards: bounded(max_bytes - 2 * eighth, known, |stored: &Stored| card_bytes(&stored.card), {
-                let links = links.clone();
-                move |stored: &Stored, cause| {
-                    links.remove(&stored.card);
-                    causes.count(cause);
+        let shared = Shared { known: Numbers::new(clock), words: Words::default(), hot: Hot::new(eighth) };
+        let shared = Arc::new(shared);
+        let invalidated = causes.invalidated.clone();
+        let unknown = bounded(quarter, unknown, |_| SCANNED + size_of::<Entry>(), {
+            let causes = causes.clone();
+            move |_: &Arc<Entry>, cause| causes.count(cause)
+        });
+        let cards = bounded(max_bytes - quarter - eighth, known, |record: &Record| OVERHEAD + record.weight(), {
+            let (links, shared) = (links.clone(), Arc::clone(&shared));
+            move |record: &Record, cause| {
+                let stored = record.read(&shared.words, clock);
+                links.remove(&stored.card);
+                shared.hot.forget(stored.card.id.into(), record);
+                causes.count(cause);
+                if cause != RemovalCause::Replaced {
+                    let numbers = shared.left_with(&stored);
+                    (0..numbers).for_each(|_| causes.count(cause));
                 }
-            }),
-            links,
-        }
+            }
+        });
+        Self { cards, unknown, shared, links, clock, invalidated }
     }
 
     /// The entry for a number, whoever has it.
-    pub(super) fn entry(&self, key: E164) -> Option<Arc<Entry>> {
-        self.known.get(&key).or_else(|| self.unknown.get(&key))
+    pub(super) fn entry(&self, key: E164) -> Option<Entry> {
+        self.shared.known.get(key).or_else(|| self.unknown.get(&key).map(|entry| (*entry).clone()))
     }
 
     /// Puts an entry in place of an older one. To be called under the table's lock.
     pub(super) fn put(&self, key: E164, entry: Entry) {
-        let (into, from) = match entry.outcome {
-            Outcome::Known(_) => (&self.known, &self.unknown),
-            Outcome::Unknown => (&self.unknown, &self.known),
-        };
-        into.insert(key, Arc::new(entry));
-        from.invalidate(&key);
+        match &entry.outcome {
+            Outcome::Known(parties) => {
+                self.shared.known.put(key, parties.clone(), &entry);
+                self.unknown.invalidate(&key);
+                // A card that has been evicted a moment ago did not take this entry with it.
+                if !parties.iter().all(|id| self.cards.contains_key(&PartyKey::from(id))) {
+                    self.remove_known(key);
+                }
+            }
+            Outcome::Unknown => {
+                self.unknown.insert(key, Arc::new(entry));
+                self.remove_known(key);
+            }
+        }
     }
 
     /// Removes a number's entry; tells whether there was one.
     pub(super) fn remove(&self, key: E164) -> bool {
-        let known = self.known.remove(&key).is_some();
+        let known = self.remove_known(key);
         self.unknown.remove(&key).is_some() || known
+    }
+
+    fn remove_known(&self, key: E164) -> bool {
+        let removed = self.shared.known.remove_if(key, |_| true);
+        if removed {
+            self.invalidated.inc();
+        }
+        removed
+    }
+
+    /// The card of a contact, for somebody who asked: it is hot from now on.
+    pub(super) fn shown(&self, id: PartyId) -> Option<Arc<Card>> {
+        let key = id.into();
+        let record = self.cards.get(&key)?;
+        if let Some(card) = self.shared.hot.get(key, &record) {
+            return Some(card);
+        }
+        let card = Arc::new(record.read(&self.shared.words, self.clock).card);
+        if card.id != id {
+            return None;
+        }
+        self.shared.hot.put(key, record.clone(), Arc::clone(&card));
+        if !self.cards.contains_key(&key) {
+            self.shared.hot.forget(key, &record); // It has left meanwhile.
+        }
+        Some(card)
     }
 
     /// The card of a contact.
     pub(super) fn card(&self, id: PartyId) -> Option<Stored> {
-        self.cards.get(&id)
+        let stored = self.cards.get(&PartyKey::from(id))?.read(&self.shared.words, self.clock);
+        (stored.card.id == id).then_some(stored)
     }
 
     /// Puts a card in place of an older one: newer by the CRM's `updated_at`, then by the start of its fill. To be called under the
     /// table's lock. Returns the card that is in place afterwards.
     pub(super) fn put_card(&self, card: Arc<Card>, started: Epoch, fetched_at: Instant) -> Arc<Card> {
-        if let Some(old) = self.cards.get(&card.id)
-            && (old.card.updated_at, old.started) > (card.updated_at, started)
-        {
-            return old.card;
+        let old = self.card(card.id);
+        match old {
+            Some(old) if (old.card.updated_at, old.started) > (card.updated_at, started) => Arc::new(old.card),
+            old => self.replace(old, card, started, fetched_at),
         }
-        self.links.add(&card);
-        self.cards.insert(card.id, Stored { card: Arc::clone(&card), started, fetched_at });
-        card
     }
 
     /// Puts a card that another replica fetched in place of one that was fetched earlier still. To be called under the table's lock.
     /// Returns the card that is in place afterwards.
     pub(super) fn put_older_card(&self, card: Arc<Card>, started: Epoch, fetched_at: Instant) -> Arc<Card> {
-        match self.cards.get(&card.id) {
-            Some(old) if (old.card.updated_at, old.fetched_at) >= (card.updated_at, fetched_at) => old.card,
+        match self.card(card.id) {
+            Some(old) if (old.card.updated_at, old.fetched_at) >= (card.updated_at, fetched_at) => Arc::new(old.card),
             _ => self.put_card(card, started, fetched_at),
         }
     }
 
-    /// Removes a contact's card and returns it.
-    pub(super) fn remove_card(&self, id: PartyId) -> Option<Arc<Card>> {
-        self.cards.remove(&id).map(|stored| stored.card)
+    fn replace(&self, old: Option<Stored>, card: Arc<Card>, started: Epoch, fetched_at: Instant) -> Arc<Card> {
+        let former = old.map_or_else(Vec::new, |old| self.former(&old, &card));
+        let stored = Stored { card: &*card, started, fetched_at, former };
+        let record = Record::of(&stored, &self.shared.words, self.clock);
+        self.links.add(&card);
+        self.cards.insert(card.id.into(), record);
+        card
+    }
+
+    /// The numbers that the old card had and the new one has not, as far as entries still name the contact: they are to leave with it.
+    fn former(&self, old: &Stored, new: &Card) -> Vec<E164> {
+        if old.former.is_empty() && old.card.numbers == new.numbers {
+            return Vec::new();
+        }
+        let has = with_equivalents(new.numbers.iter().map(|number| number.e164));
+        old.reach().filter(|number| !has.contains(number) && self.shared.known.names(*number, new.id)).collect()
+    }
+
+    /// Removes a contact's card.
+    pub(super) fn remove_card(&self, id: PartyId) {
+        self.cards.invalidate(&PartyKey::from(id));
     }
 
     /// Entries of one kind; exact after moka's housekeeping, which this runs.
     pub(super) fn count(&self, kind: EntryKind) -> u64 {
         match kind {
-            EntryKind::Known => settled(&self.known).entry_count(),
+            EntryKind::Known => {
+                settled(&self.cards);
+                self.shared.known.len()
+            }
             EntryKind::Unknown => settled(&self.unknown).entry_count(),
             EntryKind::Card => settled(&self.cards).entry_count(),
             EntryKind::Failed => 0,
@@ -134,9 +219,7 @@ impl Store {
 
     /// Estimated bytes in all.
     pub(super) fn bytes(&self) -> u64 {
-        settled(&self.known).weighted_size()
-            + settled(&self.unknown).weighted_size()
-            + settled(&self.cards).weighted_size()
+        settled(&self.cards).weighted_size() + settled(&self.unknown).weighted_size() + self.shared.hot.bytes()
     }
 }
 
@@ -163,54 +246,11 @@ where
 {
     Moka::builder()
         .max_capacity(bytes)
-        .weigher(move |_, value| u32::try_from(weigh(value) + OVERHEAD).unwrap_or(u32::MAX))
+        .weigher(move |_, value| u32::try_from(weigh(value)).unwrap_or(u32::MAX))
         .eviction_policy(EvictionPolicy::lru())
-        .time_to_live(backstop)
+        .time_to_idle(backstop)
         .eviction_listener(move |_, value, cause| on_leave(&value, cause))
         .build()
-}
-
-/// Entries that leave are only counted.
-fn counted(causes: &Causes) -> impl Fn(&Arc<Entry>, RemovalCause) + Send + Sync + 'static {
-    let causes = causes.clone();
-    move |_, cause| causes.count(cause)
-}
-
-fn entry_bytes(entry: &Entry) -> usize {
-    let ids = match &entry.outcome {
-        Outcome::Known(ids) => ids.len() * size_of::<PartyId>() + 2 * size_of::<usize>(),
-        Outcome::Unknown => 0,
-    };
-    size_of::<E164>() + size_of::<Entry>() + ids
-}
-
-/// What a card takes on the heap: its own fields, every string it owns (names shared between cards are not counted), its pairs in the
-/// index, and the text that is made of it when it is shown: every string again, and the names of the members.
-fn card_bytes(card: &Card) -> usize {
-    const MEMBERS: usize = 512;
-    2 * owned_bytes(card) + MEMBERS
-}
-
-fn owned_bytes(card: &Card) -> usize {
-    let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-    let texts = |all: &[String]| all.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
-    let tags: usize = card.tags.iter().map(|tag| tag.name.capacity() + text(&tag.color) + size_of_val(tag)).sum();
-    let linked = |elements: &[Element]| size_of_val(elements);
-    let lead = |lead: &LeadView| text(&lead.name) + lead.url.capacity() + size_of_val(lead) + linked(&lead.elements);
-    let leads: usize = card.leads.iter().map(lead).sum();
-    size_of::<PartyId>()
-        + size_of::<Card>()
-        + card.name.capacity()
-        + text(&card.first_name)
-        + text(&card.last_name)
-        + card.url.capacity()
-        + texts(&card.phones)
-        + texts(&card.emails)
-        + tags
-        + leads
-        + linked(&card.elements)
-        + size_of_val(card.numbers.as_slice())
-        + (card.leads.len() + usize::from(card.company.is_some())) * PAIR_BYTES
 }
 
 /// Counters by why an entry left.
@@ -237,5 +277,95 @@ impl Causes {
             RemovalCause::Explicit => self.invalidated.inc(),
             RemovalCause::Replaced => {} // A newer version came: nothing left.
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::card::Partial;
+    use crate::contact::ContactId;
+    use crate::phone::Number;
+
+    const ANNA: PartyId = PartyId::Contact(ContactId(7));
+
+    fn phone(n: u64) -> E164 {
+        format!("+1415{:07}", 5_550_100 + n).parse().unwrap()
+    }
+
+    fn card(numbers: &[u64]) -> Arc<Card> {
+        Arc::new(Card {
+            id: ANNA,
+            name: "Anna".to_owned(),
+            first_name: None,
+            last_name: None,
+            url: String::new(),
+            phones: Vec::new(),
+            emails: Vec::new(),
+            company: None,
+            owner: None,
+            tags: Vec::new(),
+            created_at: None,
+            updated_at: None,
+            next_task_at: None,
+            leads: Vec::new(),
+            elements: Vec::new(),
+            partial: Partial::default(),
+            numbers: numbers.iter().map(|n| Number { e164: phone(*n), extension: None }).collect(),
+            ready: <_>::default(),
+        })
+    }
+
+    fn store() -> Store {
+        Store::new(1 << 20, &Lifetimes::default(), &Metrics::new())
+    }
+
+    fn put(store: &Store, numbers: &[u64], epoch: u64) {
+        let card = store.put_card(card(numbers), Epoch(epoch), Instant::now());
+        for n in numbers {
+            let entry = Entry::new(&[Arc::clone(&card)], Epoch(epoch), &Lifetimes::default(), Instant::now());
+            store.put(phone(*n), entry);
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_its_numbers_leaves_with_a_card() {
+        let store = store();
+        put(&store, &[1, 2], 1);
+        assert_eq!((store.count(EntryKind::Known), store.count(EntryKind::Card)), (2, 1));
+        store.remove_card(ANNA);
+        assert_eq!((store.count(EntryKind::Known), store.count(EntryKind::Card)), (0, 0));
+    }
+
+    #[test]
+    fn so_does_what_is_known_of_numbers_that_it_had_before() {
+        let store = store();
+        put(&store, &[1, 2], 1);
+        put(&store, &[3], 2);
+        put(&store, &[3], 3);
+        assert_eq!(store.count(EntryKind::Known), 3, "they stay for as long as the card does");
+        store.remove_card(ANNA);
+        assert_eq!(store.count(EntryKind::Known), 0);
+    }
+
+    #[test]
+    fn an_entry_without_its_card_is_not_kept() {
+        let store = store();
+        let entry = Entry::new(&[card(&[1])], Epoch(1), &Lifetimes::default(), Instant::now());
+        store.put(phone(1), entry);
+        assert_eq!(store.count(EntryKind::Known), 0);
+    }
+
+    #[test]
+    fn a_card_that_is_asked_for_is_made_once() {
+        let store = store();
+        put(&store, &[1], 1);
+        let first = store.shown(ANNA).unwrap();
+        assert!(Arc::ptr_eq(&first, &store.shown(ANNA).unwrap()));
+        put(&store, &[1, 2], 2);
+        assert_eq!(store.shown(ANNA).unwrap().numbers.len(), 2);
+        store.remove_card(ANNA);
+        assert!(store.shown(ANNA).is_none());
+        assert_eq!(store.shared.hot.bytes(), 0, "nothing of it stays behind");
     }
 }
