@@ -3,16 +3,18 @@
 //! Every wait and every size has a bound: the head of a request in time and bytes, an idle connection, a peer that does not read, the
 //! number of connections, the drain at the end. What a request then does is the router's business.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use http::Request;
+use futures_util::FutureExt;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,6 +29,8 @@ use super::patience::{Busy, Patient, Phase};
 
 /// After the process has run out of descriptors, accepting at once again would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// At the end, how long requests that are on their way have to come in before idle connections are closed.
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 /// Bounds of one listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +110,7 @@ pub async fn serve(
             },
         }
     }
+    connections.take_the_last(&listener);
     drop(listener);
     connections.drain(settings.drain_timeout).await
 }
@@ -125,6 +130,8 @@ struct Connections<S> {
     http: http1::Builder,
     settings: ServerSettings,
     slots: Arc<Semaphore>,
+    /// From now on each answer is the last of its connection.
+    ending: Arc<AtomicBool>,
     graceful: GracefulShutdown,
     tasks: JoinSet<()>,
 }
@@ -141,6 +148,7 @@ impl<S: Answers> Connections<S> {
             http,
             settings: settings.clone(),
             slots: Arc::new(Semaphore::new(settings.max_connections)),
+            ending: Arc::default(),
             graceful: GracefulShutdown::new(),
             tasks: JoinSet::new(),
         }
@@ -159,10 +167,10 @@ impl<S: Answers> Connections<S> {
         let _ = stream.set_nodelay(true);
         let phase = Phase::default();
         let io = Patient::new(stream, phase.clone(), self.settings.head_timeout, self.settings.write_timeout);
-        let answers = self.answers.clone();
+        let (answers, ending) = (self.answers.clone(), Arc::clone(&self.ending));
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let busy = phase.busy();
-            busy_until(busy, answers.answer(request))
+            last_if(Arc::clone(&ending), busy_until(busy, answers.answer(request)))
         });
         let connection = self.graceful.watch(self.http.serve_connection(TokioIo::new(io), service));
         self.tasks.spawn(async move {
@@ -173,7 +181,19 @@ impl<S: Answers> Connections<S> {
         });
     }
 
+    /// Those who have connected already, while there is a slot: closing the listener would break their connections, and what they have
+    /// sent would be lost.
+    fn take_the_last(&mut self, listener: &TcpListener) {
+        while let Some(Ok((stream, permit))) = self.accept(listener).now_or_never() {
+            self.spawn(stream, permit);
+        }
+    }
+
+    /// An idle connection is closed only after a moment, in which a request that was on its way is read and answered; the answer says
+    /// that no other will follow.
     async fn drain(mut self, limit: Duration) -> Drained {
+        self.ending.store(true, Ordering::Relaxed);
+        tokio::time::sleep(LAST_LOOK.min(limit)).await;
         if tokio::time::timeout(limit, self.graceful.shutdown()).await.is_ok() {
             return Drained::Complete;
         }
@@ -182,6 +202,17 @@ impl<S: Answers> Connections<S> {
         self.tasks.shutdown().await;
         Drained::Cut { connections }
     }
+}
+
+async fn last_if(
+    ending: Arc<AtomicBool>,
+    response: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Infallible> {
+    let mut response = response.await?;
+    if ending.load(Ordering::Relaxed) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 async fn busy_until<T>(busy: Busy, response: impl Future<Output = T>) -> T {

@@ -166,6 +166,33 @@ async fn a_drain_finishes_the_request_in_flight_and_takes_no_new_connection() {
 }
 
 #[tokio::test]
+async fn a_request_on_its_way_when_the_drain_begins_is_answered_on_kept_new_and_waiting_connections() {
+    let server = Running::start(ServerSettings::default()).await;
+    let mut kept = server.connect().await;
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    read_some(&mut kept).await;
+    let mut quiet = server.connect().await;
+    quiet.writable().await.unwrap();
+
+    // Nothing awaits between these steps, so the server has not yet seen any of it when it is told to stop.
+    server.stop.send(()).unwrap();
+    let question = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+    for stream in [&kept, &quiet] {
+        assert_eq!(stream.try_write(question).unwrap(), question.len());
+    }
+    let mut late = std::net::TcpStream::connect(server.address).unwrap();
+    io::Write::write_all(&mut late, question).unwrap();
+    late.set_nonblocking(true).unwrap();
+    let mut late = TcpStream::from_std(late).unwrap();
+
+    for stream in [&mut kept, &mut quiet, &mut late] {
+        let answer = read_all(stream).await;
+        assert!(answer.contains("connection: close") && answer.ends_with("ok"), "{answer:?}");
+    }
+    assert_eq!(server.served.await.unwrap(), Drained::Complete);
+}
+
+#[tokio::test]
 async fn a_drain_does_not_wait_for_idle_connections() {
     let server = Running::start(ServerSettings::default()).await;
     let (mut used, mut unused) = (server.connect().await, server.connect().await);
