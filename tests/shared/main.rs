@@ -8,7 +8,9 @@ mod harness;
 
 mod changes;
 mod costs;
+mod edits;
 mod entries;
+mod failover;
 mod ledger;
 mod outages;
 mod together;

@@ -9,12 +9,12 @@ use tokio::time::sleep;
 use crate::harness::{Crm, Load, Redis, Replica, World, nobody, until};
 
 const SECOND: Duration = Duration::from_secs(1);
-const IMPATIENT: [(&str, &str); 2] = [("CALLCARD_DEADLINE", "1500ms"), ("CALLCARD_SHARED_TIMEOUT", "50ms")];
+pub(crate) const IMPATIENT: [(&str, &str); 2] = [("CALLCARD_DEADLINE", "1500ms"), ("CALLCARD_SHARED_TIMEOUT", "50ms")];
 /// The deadline, and what a busy machine adds to it.
-const IN_TIME: Duration = Duration::from_millis(4_000);
+pub(crate) const IN_TIME: Duration = Duration::from_millis(4_000);
 
 /// Callers with cold numbers at every replica.
-fn press(replicas: &Arc<[Replica]>) -> Load {
+pub(crate) fn press(replicas: &Arc<[Replica]>) -> Load {
     let asked = Arc::clone(replicas);
     Load::start(12, move |caller| {
         let replicas = Arc::clone(&asked);
@@ -22,7 +22,7 @@ fn press(replicas: &Arc<[Replica]>) -> Load {
     })
 }
 
-async fn is_everywhere(replicas: &[Replica], state: &str, limit: Duration) {
+pub(crate) async fn is_everywhere(replicas: &[Replica], state: &str, limit: Duration) {
     for replica in replicas {
         until(state, limit, async || replica.check("shared").await.1.contains(state)).await;
     }
