@@ -1,6 +1,7 @@
 //! One call over a socket.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::{Client, Response};
@@ -38,22 +39,27 @@ pub(crate) struct Reply {
 pub(crate) struct Line {
     lookup: SocketAddr,
     admin: SocketAddr,
-    kept: Client,
+    kept: Mutex<Client>,
     new: Client,
 }
 
 impl Line {
     /// Needs a process that has chosen its TLS library, as the service does when it is built.
     pub(crate) fn to(lookup: SocketAddr, admin: SocketAddr) -> Self {
-        let client = |idle| {
-            let builder = Client::builder().no_proxy().timeout(PATIENCE).pool_max_idle_per_host(idle);
-            builder.build().expect("a client without TLS needs nothing")
-        };
-        Self { lookup, admin, kept: client(64), new: client(0) }
+        Self { lookup, admin, kept: Mutex::new(client(64)), new: client(0) }
+    }
+
+    /// Closes the connections that are kept for a next call.
+    pub(crate) fn hang_up(&self) {
+        *self.kept.lock().expect("nobody panics with it") = client(64);
+    }
+
+    fn kept(&self) -> Client {
+        self.kept.lock().expect("nobody panics with it").clone()
     }
 
     pub(crate) async fn make(&self, call: &Call) -> Event {
-        let client = if call.new_connection { &self.new } else { &self.kept };
+        let client = if call.new_connection { self.new.clone() } else { self.kept() };
         let mut url = format!("http://{}/lookup?phone={}&format={}", self.lookup, call.spelling, call.form.as_str());
         if let Some(deadline) = call.deadline {
             url.push_str(&format!("&deadline_ms={}", deadline.as_millis()));
@@ -71,9 +77,14 @@ impl Line {
     }
 
     pub(crate) async fn is_ready(&self) -> bool {
-        let answer = self.kept.get(format!("http://{}/readyz", self.admin)).send().await;
+        let answer = self.kept().get(format!("http://{}/readyz", self.admin)).send().await;
         answer.is_ok_and(|response| response.status().is_success())
     }
+}
+
+fn client(idle: usize) -> Client {
+    let builder = Client::builder().no_proxy().timeout(PATIENCE).pool_max_idle_per_host(idle);
+    builder.build().expect("a client without TLS needs nothing")
 }
 
 async fn read(response: Response, began: Instant) -> reqwest::Result<Reply> {

@@ -42,6 +42,10 @@ pub(crate) enum Promise {
     Useful,
     /// Memory does not grow.
     Memory,
+    /// At rest the process has what it had after its start: descriptors, threads, nothing in flight.
+    Leak,
+    /// SIGTERM loses no request, and the process ends in time and well.
+    Ending,
 }
 
 /// How an answer came about.

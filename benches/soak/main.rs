@@ -10,17 +10,21 @@
 //! | file | holds |
 //! |---|---|
 //! | `schedule` | the phases: what is wrong with the CRM, and for how long |
-//! | `stand` | the service and the CRM, put up and taken down |
+//! | `crm` | the CRM on its socket, and its trouble |
+//! | `stand` | the service in this process, put up and taken down |
 //! | `people` | who is asked about, how often, in which spelling; who owns which number in truth |
 //! | `caller` | one call over a socket |
 //! | `judge` | the promises, held against one answer |
 //! | `stalls` | when the machine itself held the run up |
 //! | `tally` | what is counted, and the table |
+//! | `long` | the same for an hour's work, with the built program as a process of its own, and its end under load |
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose product is a table")]
 
 mod caller;
+mod crm;
 mod judge;
+mod long;
 mod people;
 mod schedule;
 mod stalls;
@@ -45,17 +49,27 @@ use tally::{Row, Table};
 
 /// Calls a second: moderate, because callers, service and CRM share the machine.
 const CALLS_A_SECOND: u32 = 200;
+/// Numbers that somebody has, among the callers.
+const KNOWN: usize = 80;
 /// Calls under way at once; more would mean that the service no longer answers.
 const MOST_UNDER_WAY: usize = 2_000;
 /// The process may grow by this much from the end of the first phase to the end of the last.
 const MOST_GROWTH_MIB: f64 = 48.0;
 
-const USAGE: &str =
-    "soak [--short | --seconds N]: two minutes unless told otherwise; --short takes 30 s, N is 20 to 3600";
+const USAGE: &str = "\
+soak [--short | --seconds N]        two minutes unless told otherwise; --short takes 30 s, N is 20 to 3600
+soak --long [--minutes N] [--leak]  ten minutes unless told otherwise; N is 1 to 60";
+
+/// What is to be run.
+enum Wish {
+    Soak(Duration),
+    Long(long::Wish),
+}
 
 fn main() -> ExitCode {
-    match length(std::env::args().skip(1)) {
-        Ok(length) => soak(&Times::of(length)),
+    match wish(std::env::args().skip(1)) {
+        Ok(Wish::Soak(length)) => soak(&Times::of(length)),
+        Ok(Wish::Long(wish)) => long::run(&wish),
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
             ExitCode::from(64)
@@ -63,39 +77,42 @@ fn main() -> ExitCode {
     }
 }
 
-/// How long the whole run takes. `--bench` is what cargo adds.
-fn length(mut arguments: impl Iterator<Item = String>) -> Result<Duration, String> {
-    let mut seconds = 120;
+/// What the words mean. `--bench` is what cargo adds.
+fn wish(mut arguments: impl Iterator<Item = String>) -> Result<Wish, String> {
+    let (mut seconds, mut is_long, mut long) = (120, false, long::Wish { minutes: 10, leak: false });
     while let Some(argument) = arguments.next() {
+        let mut number = |least, most| {
+            let given = arguments.next().and_then(|text| text.parse().ok()).filter(|n| (least..=most).contains(n));
+            given.ok_or(format!("{argument} needs a number from {least} to {most}"))
+        };
         match argument.as_str() {
-            "--bench" => {}
+            "--bench" | "--dev" => {}
             "--short" => seconds = 30,
-            "--seconds" => {
-                let given = arguments.next().and_then(|text| text.parse().ok());
-                seconds =
-                    given.filter(|n| (20..=3600).contains(n)).ok_or("--seconds needs a number from 20 to 3600")?;
-            }
+            "--seconds" => seconds = number(20, 3600)?,
+            "--long" => is_long = true,
+            "--minutes" => long.minutes = number(1, 60)?,
+            "--leak" => long.leak = true,
             other => return Err(format!("unknown argument {other:?}")),
         }
     }
-    Ok(Duration::from_secs(seconds))
+    Ok(if is_long { Wish::Long(long) } else { Wish::Soak(Duration::from_secs(seconds.into())) })
 }
 
 fn soak(times: &Times) -> ExitCode {
     let (service, crm, callers) = (runtime("service", 2), runtime("crm", 1), runtime("callers", 1));
     let mut stand = Stand::put_up(&service, &crm, times);
     let soak = Arc::new(Soak {
-        judge: Judge::new(&stand.sandbox),
+        judge: Judge::new(&stand.crm.sandbox),
         line: Line::to(stand.lookup, stand.admin),
-        stalls: Stalls::watch(),
+        stalls: Stalls::watch(None),
         under_way: Arc::new(Semaphore::new(MOST_UNDER_WAY)),
     });
-    let mut people = People::of(soak.judge.truth());
+    let mut people = People::of(soak.judge.truth(), KNOWN);
     let mut table = Table::new();
     for phase in schedule::phases(times) {
-        stand.suffer(phase.trouble);
+        stand.crm.suffer(phase.trouble);
         let row = callers.block_on(soak.run(&phase, &mut people));
-        table.print(&stand.account_for(row, &phase));
+        table.print(&stand.crm.account_for(row, &phase));
     }
     callers.block_on(soak.wait_for_the_last());
     stand.take_down();

@@ -2,15 +2,13 @@
 //!
 //! A few numbers call often and many seldom (Zipf), as at a real switchboard. The same seed gives the same callers.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use callcard::phone::{E164, Region, read_stored};
 use callcard::sandbox::fixtures::people::{COMPANY_ONLY_NUMBER, FALSE_FRIEND};
 use callcard::sandbox::{Contact, Sandbox};
 
-/// Numbers that somebody has, among the callers.
-const KNOWN: usize = 80;
 /// Numbers that nobody has and that call again and again.
 const UNKNOWN: u32 = 15;
 const SKEW: f64 = 1.1;
@@ -28,6 +26,16 @@ impl Truth {
             }
         }
         Self(owners)
+    }
+
+    /// Contacts of which nobody in the crowd has a number, with one of theirs.
+    pub(crate) fn others(&self, crowd: &[E164]) -> Vec<(u64, E164)> {
+        let busy: HashSet<u64> =
+            crowd.iter().filter_map(|phone| self.owners(*phone)).flat_map(BTreeMap::keys).copied().collect();
+        let owned = self.0.iter().filter(|(_, owners)| owners.keys().all(|id| !busy.contains(id)));
+        let mut others: Vec<_> = owned.filter_map(|(phone, owners)| Some((*owners.keys().next()?, *phone))).collect();
+        others.sort_unstable();
+        others
     }
 
     /// The owners of a number; none if nobody has it.
@@ -110,16 +118,21 @@ impl Crowd {
 }
 
 impl People {
-    pub(crate) fn of(truth: &Truth) -> Self {
+    pub(crate) fn of(truth: &Truth, known: usize) -> Self {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut phones: Vec<E164> = truth.0.keys().copied().collect();
         phones.sort_unstable();
         rng.shuffle(&mut phones);
-        phones.truncate(KNOWN);
+        phones.truncate(known);
         let traps = [FALSE_FRIEND, COMPANY_ONLY_NUMBER].map(|phone| phone.parse().expect("E.164"));
         let others = (0..UNKNOWN).map(|n| american(557_0000 + n));
         let unknown = traps.into_iter().chain(others).filter(|phone| truth.owners(*phone).is_none()).collect();
         Self { rng, known: Crowd::new(phones), unknown: Crowd::new(unknown), strangers: 0 }
+    }
+
+    /// The numbers that somebody has and that call again and again.
+    pub(crate) fn crowd(&self) -> &[E164] {
+        &self.known.phones
     }
 
     /// The next caller.

@@ -29,13 +29,13 @@ type Look = (Instant, Instant, Duration);
 pub(crate) struct Stalls(Arc<Mutex<VecDeque<Look>>>);
 
 impl Stalls {
-    /// Starts the thread; it ends when the last clone is dropped.
-    pub(crate) fn watch() -> Self {
+    /// Starts the thread; it ends when the last clone is dropped. The service is in this process, or in another one.
+    pub(crate) fn watch(service: Option<u32>) -> Self {
         let stalls = Self::default();
         let watched = Arc::downgrade(&stalls.0);
         thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_time().build().expect("a timer can be made");
-            let (mut threads, mut from) = (Threads::default(), Instant::now());
+            let (mut threads, mut from) = (Threads { service, ..Threads::default() }, Instant::now());
             while let Some(stalls) = watched.upgrade() {
                 let due = from + STEP;
                 runtime.block_on(async { sleep_until(due).await });
@@ -75,20 +75,29 @@ impl Stalls {
 
 /// What the kernel has counted for each thread of the process: nanoseconds on a core, and ready without one.
 #[derive(Debug, Default)]
-struct Threads(HashMap<u64, [u64; 2]>);
+struct Threads {
+    /// The service's process, if it is not this one.
+    service: Option<u32>,
+    counted: HashMap<u64, [u64; 2]>,
+}
 
 impl Threads {
     /// How long a call may have stood still since the last look because a thread had no core: one of the callers', then one of the
     /// service's. Nothing if the process itself took more than half of the cores.
     fn held_up(&mut self, length: Duration) -> Duration {
         let (mut ran, mut callers, mut service) = (0, 0, 0);
-        for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let other = self.service.map(|process| format!("/proc/{process}/task"));
+        let tasks = |of: &str| fs::read_dir(of).into_iter().flatten().flatten();
+        let ours = tasks("/proc/self/task").map(|task| (false, task));
+        let theirs = other.iter().flat_map(|folder| tasks(folder)).map(|task| (true, task));
+        for (is_service, task) in ours.chain(theirs) {
             let Some((name, [more_ran, waited])) = self.look(&task.path()) else {
                 continue; // It has just ended, or the kernel does not count.
             };
             ran += more_ran;
             match name.trim() {
                 "callers" => callers = waited.max(callers),
+                _ if is_service => service = waited.max(service),
                 "service" => service = waited.max(service),
                 _ => {}
             }
@@ -102,7 +111,7 @@ impl Threads {
     fn look(&mut self, task: &Path) -> Option<(String, [u64; 2])> {
         let id = task.file_name()?.to_str()?.parse().ok()?;
         let counted = parse(&fs::read_to_string(task.join("schedstat")).ok()?)?;
-        let before = self.0.insert(id, counted).unwrap_or(counted);
+        let before = self.counted.insert(id, counted).unwrap_or(counted);
         let name = fs::read_to_string(task.join("comm")).ok()?;
         Some((name, [0, 1].map(|n| counted[n].saturating_sub(before[n]))))
     }

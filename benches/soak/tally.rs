@@ -62,7 +62,12 @@ impl Row {
 
     /// The phase is over.
     pub(crate) fn took(&mut self, length: Duration, stalled: f64) {
-        (self.length, self.stalled, self.memory_mib) = (length, stalled, memory_mib());
+        self.took_with(length, stalled, memory_mib());
+    }
+
+    /// The phase is over, and the service is a process that holds so much.
+    pub(crate) const fn took_with(&mut self, length: Duration, stalled: f64, memory_mib: f64) {
+        (self.length, self.stalled, self.memory_mib) = (length, stalled, memory_mib);
     }
 
     /// What the CRM saw.
