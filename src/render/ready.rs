@@ -6,7 +6,7 @@
 
 use super::Asked;
 use super::etag;
-use super::json::{Document, INPUT, TAIL};
+use super::json::{INPUT, TAIL};
 use crate::card::Ready;
 use crate::lookup::{Answer, Finding, Found, Freshness};
 
@@ -24,14 +24,13 @@ pub(super) fn of(answer: &Answer) -> Option<&Ready> {
 }
 
 fn make(answer: &Answer, found: &Found) -> Ready {
-    let nothing = Asked { input: "".into() };
-    let document = serde_json::to_string(&Document::new(answer, &nothing)).expect("a card has only string keys");
-    let middle = document.strip_prefix(INPUT).and_then(|rest| rest.strip_prefix("\"\""));
-    let middle = middle.and_then(|rest| rest.rfind(TAIL).map(|end| &rest[..end]));
+    let document = etag::document(answer);
+    let stable = etag::stable(&document);
+    let middle = stable.strip_prefix(INPUT).and_then(|rest| rest.strip_prefix("\"\""));
     Ready {
         number: found.number.e164,
-        text: middle.expect("the document begins with the input and ends with the cache's part").into(),
-        tag: etag::of(answer).into(),
+        text: middle.expect("the document begins with the input").into(),
+        tag: etag::over(stable).into(),
     }
 }
 
