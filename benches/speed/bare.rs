@@ -1,23 +1,26 @@
 //! The yardstick: a bare hyper server that answers every request with the same bytes. Nothing that answers over hyper can cost less.
 //!
-//! `bare --listen ADDRESS --body FILE [--header 'Name: value']… [--threads N]`; it prints the address it listens on and serves until it is
-//! killed. Run by `scripts/bench`.
+//! `bare --listen ADDRESS --body FILE [--header 'Name: value']… [--threads N] [--hold]`; it prints the address it listens on and serves until
+//! it is killed. With `--hold` nobody is answered before somebody has asked for `/release`. Run by `scripts/bench`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a script")]
 
 use std::convert::Infallible;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::sync::watch;
 
-const USAGE: &str = "bare --listen ADDRESS --body FILE [--header 'Name: value']… [--threads N]";
+const USAGE: &str = "bare --listen ADDRESS --body FILE [--header 'Name: value']… [--threads N] [--hold]";
 
 /// What every request is answered with, and where.
 struct Settings {
@@ -25,6 +28,7 @@ struct Settings {
     threads: usize,
     headers: HeaderMap,
     body: Bytes,
+    hold: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,9 +52,11 @@ fn main() -> ExitCode {
 
 /// `--bench` is what cargo adds.
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings { listen: String::new(), threads: 1, headers: HeaderMap::new(), body: Bytes::new() };
+    let mut settings =
+        Settings { listen: String::new(), threads: 1, headers: HeaderMap::new(), body: Bytes::new(), hold: false };
     while let Some(argument) = arguments.next() {
-        if argument == "--bench" {
+        if argument == "--bench" || argument == "--hold" {
+            settings.hold |= argument == "--hold";
             continue;
         }
         let value = arguments.next().ok_or(format!("{argument} needs a value"))?;
@@ -73,18 +79,38 @@ async fn serve(settings: Settings) -> std::io::Result<()> {
     let listener = TcpListener::bind(&settings.listen).await?;
     println!("{}", listener.local_addr()?);
     let (headers, body) = (settings.headers, settings.body);
+    let (release, released) = watch::channel(!settings.hold);
+    let release = Arc::new(release);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         let (headers, body) = (headers.clone(), body.clone());
-        let service = service_fn(move |_request| {
+        let answer = move || {
             let mut response = Response::new(Full::new(body.clone()));
             *response.headers_mut() = headers.clone();
-            async { Ok::<_, Infallible>(response) }
-        });
+            response
+        };
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new());
+        let stream = TokioIo::new(stream);
         // A connection that breaks is its client's business.
-        tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+        if settings.hold {
+            let (release, released) = (Arc::clone(&release), released.clone());
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (response, release, mut released) = (answer(), Arc::clone(&release), released.clone());
+                async move {
+                    if request.uri().path() == "/release" {
+                        release.send_replace(true);
+                    }
+                    // The sender is held by this very task.
+                    let _ = released.wait_for(|released| *released).await;
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            tokio::spawn(http.serve_connection(stream, service));
+        } else {
+            let service = service_fn(move |_| std::future::ready(Ok::<_, Infallible>(answer())));
+            tokio::spawn(http.serve_connection(stream, service));
+        }
     }
 }

@@ -1,15 +1,23 @@
 //! The real service, from the socket to the cache, stocked with as many contacts as are asked for: what a hit costs then, and what a
 //! contact takes in memory. Instead of a CRM there is a source that makes contacts up, so a million of them are there in seconds.
 //!
-//! `stocked --contacts N [--listen ADDRESS] [--threads N]`. It prints one line of JSON when it is ready (its address, how long stocking
+//! `stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]`. It prints one line of JSON when it is ready (its address, how long stocking
 //! took, resident bytes before and after), then serves until it is killed. Contact `n` has the number `+4930` and eight digits,
-//! 10,000,000 + n. Run by `scripts/bench`.
+//! 10,000,000 + n. With `--ask`, the owner of contact 80,000,000's number has to be asked for there. `stocked cost …` is
+//! described in `costs.rs`. Run by `scripts/bench`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, reason = "a program for a script")]
 
+#[path = "asked.rs"]
+mod asked;
+#[path = "costs.rs"]
+mod costs;
 #[path = "people.rs"]
 mod people;
+#[path = "replayed.rs"]
+mod replayed;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,28 +36,40 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
-use people::{Everybody, phone};
+use asked::Asked;
+use people::phone;
 
 /// As in the program itself.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-const USAGE: &str = "stocked --contacts N [--listen ADDRESS] [--threads N]";
+const USAGE: &str =
+    "stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]\nstocked cost miss|coalesced|refused N";
 /// Far above what a million contacts take: nothing is evicted.
 const BOUND: u64 = 8 << 30;
 /// Longer than any run.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
 /// Texts that the reader of numbers remembers; as many as the program itself.
 const MEMO: u64 = 10_000;
+/// More than the program's own bound: a crowd larger than that is let in.
+const CONNECTIONS: usize = 12_000;
 
 struct Settings {
     contacts: u64,
     listen: String,
     threads: usize,
+    ask: Option<SocketAddr>,
 }
 
 fn main() -> ExitCode {
-    let settings = match read(std::env::args().skip(1)) {
+    // `--bench` is what cargo adds.
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let Some(("cost", cost)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        let report = costs::run(cost);
+        report.iter().for_each(|report| println!("{report}"));
+        return if report.is_some() { ExitCode::SUCCESS } else { ExitCode::from(64) };
+    }
+    let settings = match read(arguments.into_iter()) {
         Ok(settings) => settings,
         Err(problem) => {
             eprintln!("{problem}\n{USAGE}");
@@ -61,19 +81,16 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// `--bench` is what cargo adds.
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings { contacts: 0, listen: "127.0.0.1:0".to_owned(), threads: 1 };
+    let mut settings = Settings { contacts: 0, listen: "127.0.0.1:0".to_owned(), threads: 1, ask: None };
     while let Some(argument) = arguments.next() {
-        if argument == "--bench" {
-            continue;
-        }
         let value = arguments.next().ok_or(format!("{argument} needs a value"))?;
         let bad = |_| format!("{argument} cannot be {value:?}");
         match argument.as_str() {
             "--contacts" => settings.contacts = value.parse().map_err(bad)?,
             "--threads" => settings.threads = value.parse().map_err(bad)?,
             "--listen" => settings.listen = value,
+            "--ask" => settings.ask = Some(value.parse().map_err(|_| format!("--ask cannot be {value:?}"))?),
             other => return Err(format!("unknown argument {other:?}")),
         }
     }
@@ -84,7 +101,7 @@ async fn run(settings: &Settings) {
     let metrics = Arc::new(Metrics::new());
     let mut bounds = cache::Settings { max_bytes: BOUND, ..cache::Settings::default() };
     bounds.lifetimes.known_fresh = FRESH;
-    let cache = Cache::new(bounds, Arc::new(Everybody::default()), Arc::clone(&metrics));
+    let cache = Cache::new(bounds, Arc::new(Asked::at(settings.ask)), Arc::clone(&metrics));
     let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
     let client = nowhere(&metrics);
     let names = Dictionaries::new(client.clone(), <_>::default());
@@ -112,7 +129,8 @@ async fn run(settings: &Settings) {
     let (seconds, after) = (began.elapsed().as_secs_f64(), resident());
     println!(r#"{{"address": "{address}", "seconds": {seconds:.2}, "before": {before}, "after": {after}}}"#);
 
-    http::serve(listener, api.front(), &ServerSettings::default(), std::future::pending()).await;
+    let bounds = ServerSettings { max_connections: CONNECTIONS, ..ServerSettings::default() };
+    http::serve(listener, api.front(), &bounds, std::future::pending()).await;
 }
 
 fn region() -> Region {

@@ -63,7 +63,8 @@ impl Client {
                 Ok(0) => return self.ended(registry),
                 Ok(length) => {
                     self.received.extend_from_slice(&part[..length]);
-                    if length < part.len() {
+                    // With the last bytes the end may have come, and it is told only once.
+                    if length < part.len() && !self.close {
                         break;
                     }
                 }

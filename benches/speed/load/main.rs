@@ -5,8 +5,8 @@
 //! due, so a stall is charged to everybody it kept waiting. With `--close` every request has a connection of its own, as some phone
 //! systems do it.
 //!
-//! `load --target ADDRESS --paths FILE [--connections N] [--seconds S | --requests N] [--rate R] [--close]`; the result is one line of
-//! JSON on stdout. Paths are taken in turn. An answer that is not a 200 counts as an error. Run by `scripts/bench`.
+//! `load --target ADDRESS --paths FILE [--connections N] [--seconds S | --requests N] [--rate R] [--close] [--skip N]`; the result is one line of
+//! JSON on stdout. Paths are taken in turn, after those to be skipped. An answer that is not a 200 counts as an error. Run by `scripts/bench`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a script")]
 #![expect(clippy::disallowed_types, reason = "no runtime here: the clock is the machine's")]
@@ -23,7 +23,7 @@ use histogram::Histogram;
 use mio::{Events, Poll};
 
 const USAGE: &str =
-    "load --target ADDRESS --paths FILE [--connections N] [--seconds S | --requests N] [--rate R] [--close]";
+    "load --target ADDRESS --paths FILE [--connections N] [--seconds S | --requests N] [--rate R] [--close] [--skip N]";
 
 /// What to ask, how often, and for how long.
 struct Settings {
@@ -34,6 +34,7 @@ struct Settings {
     most: u64,
     rate: Option<f64>,
     close: bool,
+    skip: u64,
 }
 
 fn main() -> ExitCode {
@@ -58,8 +59,8 @@ fn main() -> ExitCode {
 /// `--bench` is what cargo adds.
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
     let (mut target, mut paths) = (None, Vec::new());
-    let (mut connections, mut length, mut most, mut rate, mut close) =
-        (32, Duration::from_secs(2), u64::MAX, None, false);
+    let (mut connections, mut length, mut most, mut rate, mut close, mut skip) =
+        (32, Duration::from_secs(2), u64::MAX, None, false, 0);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--bench" => continue,
@@ -79,6 +80,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String>
             "--connections" => connections = value.parse().map_err(|_| bad(()))?,
             "--seconds" => length = Duration::from_secs_f64(value.parse().map_err(|_| bad(()))?),
             "--requests" => (most, length) = (value.parse().map_err(|_| bad(()))?, Duration::from_secs(600)),
+            "--skip" => skip = value.parse().map_err(|_| bad(()))?,
             "--rate" => rate = Some(value.parse().map_err(|_| bad(()))?),
             other => return Err(format!("unknown argument {other:?}")),
         }
@@ -87,7 +89,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String>
     if paths.is_empty() || connections == 0 {
         return Err("there must be a path and a connection".to_owned());
     }
-    Ok(Settings { target, paths, connections, length, most, rate, close })
+    Ok(Settings { target, paths, connections, length, most, rate, close, skip })
 }
 
 /// Asks until the time or the number is up, and tells what came of it as JSON.
@@ -113,7 +115,7 @@ fn run(settings: &Settings) -> std::io::Result<String> {
             }
             let Some(token) = idle.pop() else { break };
             let since = if settings.rate.is_some() { due } else { Instant::now() };
-            let text = &requests[usize::try_from(sent).unwrap_or(0) % requests.len()];
+            let text = &requests[usize::try_from(settings.skip + sent).unwrap_or(0) % requests.len()];
             clients[token].ask(poll.registry(), text, since)?;
             sent += 1;
         }
