@@ -157,8 +157,8 @@ def render(results):
             "",
             f"Start: {with_spread(start['first_answer_ms'], '{:.0f}')} ms from `exec` to the first 200 of `/lookup`, to a caller for whom the CRM is not "
             f"asked; {with_spread(start['ready_ms'], '{:.0f}')} ms until `/readyz` says yes, the reader of numbers warm; "
-            f"{with_spread(start['first_card_ms'], '{:,.0f}')} ms to the first card if it is asked for at once: search, leads and the names of stages "
-            "and users are four calls, which leave no faster than the quota's six a second. Memory five seconds later: "
+            f"{with_spread(start['first_card_ms'], '{:,.0f}')} ms to the first card if it is asked for at once: search, leads, company, "
+            "account, users and pipelines are six calls, which leave no faster than the quota's six a second. Memory five seconds later: "
             f"{start['idle_bytes'] / 1e6:.1f} MB.",
         ]
     return "\n".join(lines) + "\n"
