@@ -242,6 +242,8 @@ labels! {
         Bus => "bus",
         /// Token store.
         Token => "token",
+        /// The log of the mirror.
+        Mirror => "mirror",
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::SecondLevel;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::config;
@@ -11,10 +12,10 @@ use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{self, Gate};
 use crate::crm::http::{HttpTransport, SetupError};
 use crate::crm::{CrmClient, TokenSource, Transport, WebLinks};
-use crate::directory::{self, Directory, Feed, OpenError};
+use crate::directory::{self, Directory, Feed, Fleet, OpenError};
 use crate::lookup::{self, LookupService, Upstream};
 use crate::metrics::Metrics;
-use crate::shared::{InvalidUrl, Ledger, Second, Shared, Tokens};
+use crate::shared::{InvalidUrl, Ledger, MirrorLog, Second, Shared, Tokens};
 
 /// The components behind the endpoints. Clones share everything.
 #[derive(Clone, Debug)]
@@ -37,6 +38,25 @@ pub struct Backend {
     pub shared: Option<Shared>,
     links: WebLinks,
     settings: lookup::Settings,
+}
+
+/// What keeps the mirror up to date.
+#[derive(Debug)]
+pub enum Keeper {
+    /// This process alone.
+    Alone(Feed),
+    /// One of several replicas.
+    Fleet(Fleet),
+}
+
+impl Keeper {
+    /// Runs until it is told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        match self {
+            Self::Alone(feed) => drop(stop.run_until_cancelled_owned(feed.run()).await),
+            Self::Fleet(fleet) => fleet.run(stop).await,
+        }
+    }
 }
 
 /// Why they cannot be put together.
@@ -80,7 +100,7 @@ impl Backend {
         Ok(Self { metrics, gate, tokens, crm, names, lookups, directory, shared, links, settings })
     }
 
-    /// Opens the mirror and has lookups ask it first. The feed that it gives is still to be run.
+    /// Opens the mirror and has lookups ask it first. The feed that it gives is still to be run, and is of this process alone.
     ///
     /// # Errors
     /// When the snapshot cannot be opened.
@@ -88,12 +108,31 @@ impl Backend {
     /// # Panics
     /// If opening it did.
     pub async fn mirror(&mut self, settings: directory::Settings) -> Result<Feed, OpenError> {
+        let directory = self.open_mirror(settings).await?;
+        Ok(Feed::new(directory, self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone())))
+    }
+
+    /// The same, kept together with those of other replicas if there can be any.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be opened.
+    ///
+    /// # Panics
+    /// If opening it did.
+    pub async fn mirror_for_all(&mut self, settings: directory::Settings) -> Result<Keeper, OpenError> {
+        let Some(shared) = self.shared.clone() else { return self.mirror(settings).await.map(Keeper::Alone) };
+        let directory = self.open_mirror(settings).await?;
+        let (crm, names, watcher) = (self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone()));
+        Ok(Keeper::Fleet(Fleet::new(directory, MirrorLog::new(&shared), crm, names, watcher)))
+    }
+
+    async fn open_mirror(&mut self, settings: directory::Settings) -> Result<Directory, OpenError> {
         let opening = tokio::task::spawn_blocking(move || Directory::open(settings));
         let directory = opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         let upstream = Upstream { client: self.crm.clone(), names: self.names.clone(), links: self.links.clone() };
         self.lookups = self.lookups.clone().with_mirror(directory.clone(), self.settings, upstream);
         self.directory = Some(directory.clone());
-        Ok(Feed::new(directory, self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone())))
+        Ok(directory)
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use backend::{Backend, BackendError};
+pub use backend::{Backend, BackendError, Keeper};
 pub use build::{REVISION, VERSION, version};
 
 use crate::config::Config;
@@ -27,7 +27,7 @@ use crate::crm::auth::{Outlook, StoreError};
 use crate::crm::dictionary::Dictionaries;
 use crate::crm::gate::{BreakerState, Gate, Standing};
 use crate::crm::{CrmClient, HookState, HookWatch, Hooks, TokenSource};
-use crate::directory::{Feed, OpenError};
+use crate::directory::OpenError;
 use crate::http::{self, Answers, Api, Drained, ServerSettings, serve};
 use crate::lookup::Calibration;
 use crate::phone::{self, CallerReader, Region};
@@ -43,6 +43,9 @@ const FLUSHED_WITHIN: Duration = Duration::from_secs(5);
 
 /// For this long we say "not yet ready" for the sake of what the other replicas know.
 const FOUND_WITHIN: Duration = Duration::from_secs(2);
+
+/// The right to keep the mirror up to date is given back within this, or ends by itself.
+const HANDED_OVER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why the service cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +84,7 @@ pub struct App {
     names: Dictionaries,
     hook_watch: Option<HookWatch>,
     calibration: Calibration,
-    feed: Option<Feed>,
+    keeper: Option<Keeper>,
     gate: Arc<Gate>,
     shared: Option<Shared>,
     region: Region,
@@ -110,8 +113,8 @@ impl App {
         let mirror = config.backend.directory.clone();
         let mut backend = Backend::new(config.backend)?;
         backend.tokens.open().await?;
-        let feed = match mirror {
-            Some(settings) => Some(backend.mirror(settings).await?),
+        let keeper = match mirror {
+            Some(settings) => Some(backend.mirror_for_all(settings).await?),
             None => None,
         };
         backend.metrics.describe_process(VERSION, REVISION.unwrap_or("unknown"));
@@ -133,7 +136,7 @@ impl App {
             names: backend.names,
             hook_watch,
             calibration,
-            feed,
+            keeper,
             gate: backend.gate,
             shared: backend.shared,
             region,
@@ -178,7 +181,8 @@ impl App {
         tokio::spawn(first_contact::make(self.crm, self.names, self.region, credentials));
         tokio::spawn(stop.clone().run_until_cancelled_owned(self.calibration.keep()));
         // It ends with us: what it has written down is whole at any moment.
-        let _feed = self.feed.map(|feed| AbortOnDropHandle::new(tokio::spawn(feed.run())));
+        let stop_keeper = CancellationToken::new();
+        let keeper = self.keeper.map(|keeper| AbortOnDropHandle::new(tokio::spawn(keeper.run(stop_keeper.clone()))));
         tokio::select! {
             () = shutdown => {}
             ended = &mut lookup => return finished(ended),
@@ -191,6 +195,11 @@ impl App {
             Drained::Cut { connections } => {
                 tracing::warn!(connections, "the drain deadline passed with requests in flight")
             }
+        }
+        // Another replica may keep the mirror up to date from now on.
+        stop_keeper.cancel();
+        if let Some(keeper) = keeper {
+            let _ = timeout(HANDED_OVER_WITHIN, keeper).await;
         }
         // Nobody waits for the CRM any more; the other replicas may have what we had of its quota.
         gate.leave().await;

@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use super::STATE;
 use super::error::StoreError;
+use super::fleet::Row;
 use super::record::{self, Held, lead_bytes};
 use super::store::{COMPANIES, CONTACTS, LEADS, LINKS, META, NUMBERS, Policy, WANTS};
 use crate::contact::{CompanyId, Contact, ContactId, LeadId, UnixSeconds};
@@ -61,6 +64,8 @@ pub(super) struct Batch<'t> {
     meta: Table<'t, &'static str, &'static [u8]>,
     policy: Policy,
     changes: Changes,
+    /// What has been written, where other replicas have to do the same.
+    rows: Option<Vec<Row>>,
 }
 
 impl<'t> Batch<'t> {
@@ -75,7 +80,57 @@ impl<'t> Batch<'t> {
             meta: transaction.open_table(META)?,
             policy,
             changes: Changes::default(),
+            rows: None,
         })
+    }
+
+    /// Notes every row that is written from now on.
+    pub(super) fn record(&mut self) {
+        self.rows = Some(Vec::new());
+    }
+
+    /// What has been written since [`Self::record`].
+    pub(super) fn take_rows(&mut self) -> Vec<Row> {
+        self.rows.take().unwrap_or_default()
+    }
+
+    /// The one place where anything is written.
+    pub(super) fn write(&mut self, row: Row) -> Result<(), StoreError> {
+        match &row {
+            Row::Contact(id, Some(bytes)) => drop(self.contacts.insert(*id, bytes.as_slice())?),
+            Row::Contact(id, None) => drop(self.contacts.remove(*id)?),
+            Row::Lead(id, Some(bytes)) => drop(self.leads.insert(*id, bytes.as_slice())?),
+            Row::Lead(id, None) => drop(self.leads.remove(*id)?),
+            Row::Company(id, name) => drop(self.companies.insert(*id, name.as_str())?),
+            Row::Number(number, contact, true) => drop(self.numbers.insert((*number, *contact), ())?),
+            Row::Number(number, contact, false) => drop(self.numbers.remove((*number, *contact))?),
+            Row::Link(lead, contact, true) => drop(self.links.insert((*lead, *contact), ())?),
+            Row::Link(lead, contact, false) => drop(self.links.remove((*lead, *contact))?),
+            Row::Want(kind, id, true) => drop(self.wants.insert((*kind, *id), ())?),
+            Row::Want(kind, id, false) => drop(self.wants.remove((*kind, *id))?),
+            Row::Meta(name, bytes) => drop(self.meta.insert(name.as_str(), bytes.as_slice())?),
+        }
+        if let Some(rows) = &mut self.rows {
+            rows.push(row);
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Self::put_meta`] wrote.
+    pub(super) fn meta<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let bytes = self.meta.get(name)?;
+        Ok(bytes.map(|bytes| record::open(0, bytes.value())).transpose()?)
+    }
+
+    /// Takes a value away that is not a record, and concerns only this snapshot.
+    pub(super) fn forget_meta(&mut self, name: &'static str) -> Result<(), StoreError> {
+        self.meta.remove(name)?;
+        Ok(())
+    }
+
+    /// Whether nothing but whose it is has ever been written.
+    pub(super) fn is_fresh(&self) -> Result<bool, StoreError> {
+        Ok(self.meta.get(STATE)?.is_none())
     }
 
     /// What has changed so far.
@@ -88,14 +143,14 @@ impl<'t> Batch<'t> {
         let id = contact.id;
         let new = Held { numbers: matching::numbers(&contact, self.policy.region), contact, seen_at: now };
         let old = self.contact(id)?;
-        self.contacts.insert(id.0, new.to_bytes().as_slice())?;
+        self.write(Row::Contact(id.0, Some(new.to_bytes())))?;
         self.unwant(Kind::Contact, id.0)?;
         let (had, has) = (old.as_ref().map(lines).unwrap_or_default(), lines(&new));
         for number in had.difference(&has) {
-            self.numbers.remove((number.get(), id.0))?;
+            self.write(Row::Number(number.get(), id.0, false))?;
         }
         for number in has.difference(&had) {
-            self.numbers.insert((number.get(), id.0), ())?;
+            self.write(Row::Number(number.get(), id.0, true))?;
             self.changes.numbers.insert(*number);
         }
         self.link(id, old.as_ref().map_or(&[], |old| &old.contact.leads), &new.contact.leads)?;
@@ -115,10 +170,10 @@ impl<'t> Batch<'t> {
         self.unwant(Kind::Contact, id.0)?;
         let Some(old) = self.contact(id)? else { return Ok(()) };
         for number in lines(&old) {
-            self.numbers.remove((number.get(), id.0))?;
+            self.write(Row::Number(number.get(), id.0, false))?;
         }
         self.link(id, &old.contact.leads, &[])?;
-        self.contacts.remove(id.0)?;
+        self.write(Row::Contact(id.0, None))?;
         self.changes.contacts.insert(id, Fate::Gone);
         Ok(())
     }
@@ -138,8 +193,9 @@ impl<'t> Batch<'t> {
             return Ok(());
         }
         let bytes = lead_bytes(lead);
-        let is_same = self.leads.insert(lead.id.0, bytes.as_slice())?.is_some_and(|old| old.value() == bytes);
+        let is_same = self.leads.get(lead.id.0)?.is_some_and(|old| old.value() == bytes);
         if !is_same {
+            self.write(Row::Lead(lead.id.0, Some(bytes)))?;
             self.changes.contacts.extend(holders.into_iter().map(|id| (id, Fate::Changed)));
         }
         Ok(())
@@ -150,7 +206,7 @@ impl<'t> Batch<'t> {
         self.unwant(Kind::Lead, id.0)?;
         let holders = self.holders(id)?;
         if !holders.is_empty() {
-            self.leads.insert(id.0, [].as_slice())?;
+            self.write(Row::Lead(id.0, Some(Vec::new())))?;
             self.changes.contacts.extend(holders.into_iter().map(|id| (id, Fate::Changed)));
         }
         Ok(())
@@ -159,8 +215,7 @@ impl<'t> Batch<'t> {
     /// Puts a company's name in place.
     pub(super) fn put_company(&mut self, company: &NamedCompany) -> Result<(), StoreError> {
         self.unwant(Kind::Company, company.id.0)?;
-        self.companies.insert(company.id.0, company.name.as_deref().unwrap_or_default())?;
-        Ok(())
+        self.write(Row::Company(company.id.0, company.name.clone().unwrap_or_default()))
     }
 
     /// Whether a company is known.
@@ -170,8 +225,7 @@ impl<'t> Batch<'t> {
 
     /// Has a record fetched anew.
     pub(super) fn want(&mut self, kind: Kind, id: u64) -> Result<(), StoreError> {
-        self.wants.insert((kind as u8, id), ())?;
-        Ok(())
+        self.write(Row::Want(kind as u8, id, true))
     }
 
     /// Has a lead's details fetched if they were never seen.
@@ -184,8 +238,11 @@ impl<'t> Batch<'t> {
 
     /// Does not have a record fetched after all.
     pub(super) fn unwant(&mut self, kind: Kind, id: u64) -> Result<(), StoreError> {
-        self.wants.remove((kind as u8, id))?;
-        Ok(())
+        // Most are not wanted: what changes nothing is not written.
+        if self.wants.get((kind as u8, id))?.is_none() {
+            return Ok(());
+        }
+        self.write(Row::Want(kind as u8, id, false))
     }
 
     /// Contacts held whose ids lie between these two, the upper one included.
@@ -205,20 +262,19 @@ impl<'t> Batch<'t> {
             let Some(mut held) = self.contact(ContactId(id))? else { continue };
             held.numbers = matching::numbers(&held.contact, self.policy.region);
             for number in lines(&held) {
-                self.numbers.insert((number.get(), id), ())?;
+                self.write(Row::Number(number.get(), id, true))?;
             }
             for lead in &held.contact.leads {
                 self.want_lead(*lead)?;
             }
-            self.contacts.insert(id, held.to_bytes().as_slice())?;
+            self.write(Row::Contact(id, Some(held.to_bytes())))?;
         }
         Ok(())
     }
 
     /// Writes a value that is not a record.
     pub(super) fn put_meta<T: Serialize>(&mut self, name: &'static str, value: &T) -> Result<(), StoreError> {
-        self.meta.insert(name, record::seal(0, value).as_slice())?;
-        Ok(())
+        self.write(Row::Meta(name.to_owned(), record::seal(0, value)))
     }
 
     fn contact(&self, id: ContactId) -> Result<Option<Held>, StoreError> {
@@ -236,14 +292,14 @@ impl<'t> Batch<'t> {
     fn link(&mut self, contact: ContactId, old: &[LeadId], new: &[LeadId]) -> Result<(), StoreError> {
         let (had, has): (BTreeSet<_>, BTreeSet<_>) = (old.iter().copied().collect(), new.iter().copied().collect());
         for lead in had.difference(&has) {
-            self.links.remove((lead.0, contact.0))?;
+            self.write(Row::Link(lead.0, contact.0, false))?;
             if self.holders(*lead)?.is_empty() {
-                self.leads.remove(lead.0)?;
+                self.write(Row::Lead(lead.0, None))?;
                 self.unwant(Kind::Lead, lead.0)?;
             }
         }
         for lead in has.difference(&had) {
-            self.links.insert((lead.0, contact.0), ())?;
+            self.write(Row::Link(lead.0, contact.0, true))?;
             self.want_lead(*lead)?;
         }
         Ok(())

@@ -9,6 +9,7 @@
 //! | [`feed`] | transfer, increments and sweeps, written down with the records they brought |
 //! | [`find`] | a number → its owners, or nobody, or no answer from here |
 //! | [`hints`] | what webhooks and operators say has changed |
+//! | [`fleet`] | several replicas, one mirror: who runs the feed, and how the others follow |
 //!
 //! # What was decided, and why
 //!
@@ -30,6 +31,7 @@ mod clock;
 mod error;
 pub mod feed;
 mod find;
+pub mod fleet;
 mod hints;
 mod identity;
 mod names;
@@ -52,6 +54,7 @@ pub use self::batch::{Changes, Fate};
 pub use self::error::{Damaged, OpenError, StoreError};
 pub use self::feed::{Feed, Watcher};
 pub use self::find::{Knowledge, Owner};
+pub use self::fleet::Fleet;
 pub use self::names::Names;
 pub use self::record::Held;
 pub use self::status::Status;
@@ -129,6 +132,10 @@ struct Inner {
     names: RwLock<Names>,
     missing: Mutex<Missing>,
     hints: Hints,
+    /// What other replicas have to hear.
+    outbox: fleet::Outbox,
+    /// Tells this process from the others.
+    me: u64,
     /// Wakes the feed.
     wake: Notify,
 }
@@ -167,6 +174,8 @@ impl Directory {
             names: RwLock::default(),
             missing: Mutex::default(),
             hints: Hints::default(),
+            outbox: fleet::Outbox::default(),
+            me: fastrand::u64(..),
             wake: Notify::new(),
         }));
         let state = directory.state();

@@ -61,6 +61,30 @@ pub(super) fn replace(settings: &Settings) -> Result<Store, OpenError> {
     writer(settings)
 }
 
+/// An empty snapshot beside the one that is in use.
+pub(super) fn beside(settings: &Settings) -> Result<Store, OpenError> {
+    let path = with_ending(&settings.path, ".incoming");
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(OpenError::File { path, source }),
+        _ => {}
+    }
+    writer(&Settings { path, ..settings.clone() })
+}
+
+/// Puts the snapshot that was made [`beside`], and is closed, in the place of the one in use.
+pub(super) fn take_place(settings: &Settings) -> Result<Store, OpenError> {
+    let path = &settings.path;
+    fs::rename(with_ending(path, ".incoming"), path)
+        .map_err(|source| OpenError::File { path: path.clone(), source })?;
+    writer(settings)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
 /// The snapshot, or why it must not be used.
 fn open(settings: &Settings) -> Result<Result<Store, Why>, OpenError> {
     let path = &settings.path;
@@ -152,9 +176,7 @@ fn refused(path: &Path, error: DatabaseError) -> OpenError {
 }
 
 fn set_aside(path: &Path, why: Why) -> Result<(), OpenError> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".set-aside");
-    let aside = PathBuf::from(aside);
+    let aside = with_ending(path, ".set-aside");
     fs::rename(path, &aside).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     tracing::error!(aside = %aside.display(), "the mirror's snapshot {why}: it is set aside and built anew");
     Ok(())

@@ -22,6 +22,8 @@ pub(super) struct Standing {
     pub(super) expired_at: Option<i64>,
     /// How much of the pass under way is done.
     pub(super) share: Option<Share>,
+    /// Whether this replica leads, if there can be several.
+    pub(super) is_leader: Option<bool>,
     /// Whether the feed has trouble.
     pub(super) trouble: Option<&'static str>,
 }
@@ -47,6 +49,8 @@ pub struct Status {
     pub lag: Option<Duration>,
     /// Deletions and links are seen by the sweep only.
     pub events_hidden: bool,
+    /// Whether this replica runs the feed for all, if there can be several.
+    pub is_leader: Option<bool>,
     /// What keeps the feed from going on.
     pub trouble: Option<&'static str>,
     /// The snapshot's size.
@@ -95,6 +99,7 @@ impl Directory {
             percent: standing.share.map(|share| (share.0 / 10) as u8),
             lag: standing.as_of.map(|at| self.0.clock.since(at)),
             events_hidden: standing.events_hidden,
+            is_leader: standing.is_leader,
             trouble: standing.trouble,
             bytes_on_disk: store.bytes_on_disk(),
         })
@@ -118,6 +123,7 @@ impl Directory {
     pub fn observe(&self, metrics: &Metrics) {
         if let Ok(status) = self.status() {
             metrics.directory(status.contacts, status.lag.unwrap_or_default(), status.complete);
+            metrics.directory_leader(status.is_leader.unwrap_or(true));
         }
     }
 }
@@ -125,6 +131,11 @@ impl Directory {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = if self.complete { "complete" } else { "transfer" };
+        match self.is_leader {
+            Some(true) => f.write_str("leader, ")?,
+            Some(false) => f.write_str("follower, ")?,
+            None => {}
+        }
         write!(f, "{phase}, {} contacts, {} leads", self.contacts, self.leads)?;
         if let Some(percent) = self.percent {
             let what = if self.complete { "sweep " } else { "" };

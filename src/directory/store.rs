@@ -100,6 +100,15 @@ impl Store {
         &self,
         write: impl FnOnce(&mut Batch<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let written = self.write_if(|batch| write(batch).map(Some))?;
+        Ok(written.expect("what gives something is written"))
+    }
+
+    /// The same, and nothing at all if it gives nothing.
+    pub(super) fn write_if<T>(
+        &self,
+        write: impl FnOnce(&mut Batch<'_>) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
         let Handle::Writer(database) = &self.handle else {
             unreachable!("a snapshot that was opened for reading is never written");
         };
@@ -107,7 +116,10 @@ impl Store {
         // Costs a little at each commit and saves reading the whole file after a crash.
         transaction.set_quick_repair(true);
         let written = write(&mut Batch::begin(&transaction, self.policy)?)?;
-        transaction.commit()?;
+        match written {
+            Some(_) => transaction.commit()?,
+            None => transaction.abort()?,
+        }
         Ok(written)
     }
 
@@ -193,6 +205,14 @@ impl View {
     /// How many records are to be fetched anew.
     pub(super) fn wants(&self) -> Result<u64, StoreError> {
         Ok(self.0.open_table(WANTS)?.len()?)
+    }
+
+    /// A table of this moment.
+    pub(super) fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        table: TableDefinition<'_, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, StoreError> {
+        Ok(self.0.open_table(table)?)
     }
 
     /// Reads what [`Batch::put_meta`] wrote.

@@ -178,6 +178,7 @@ pub(super) struct DirectoryFamilies {
     pub(super) contacts: IntGauge,
     pub(super) lag: IntGauge,
     pub(super) complete: IntGauge,
+    pub(super) leader: IntGauge,
 }
 
 impl DirectoryFamilies {
@@ -185,6 +186,10 @@ impl DirectoryFamilies {
         Self {
             contacts: r.gauge("directory_contacts", "Contacts in the local mirror."),
             lag: r.gauge("directory_lag_seconds", "How far the local mirror is behind the CRM."),
+            leader: r.gauge(
+                "directory_leader",
+                "1 if this replica keeps the mirror up to date, for all of them or for itself, else 0.",
+            ),
             complete: r.gauge("directory_complete", "1 once the local mirror holds the whole contact base, else 0."),
         }
     }

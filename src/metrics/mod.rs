@@ -142,6 +142,11 @@ impl Metrics {
         self.cache.evictions.at(cause).clone()
     }
 
+    /// Whether this replica keeps the mirror up to date.
+    pub fn directory_leader(&self, leads: bool) {
+        self.directory.leader.set(i64::from(leads));
+    }
+
     /// The mirror as it stands.
     pub fn directory(&self, contacts: u64, lag: Duration, complete: bool) {
         let directory = &self.directory;

@@ -7,6 +7,7 @@
 //! callcard:{ACCOUNT}:stamp:KIND:ID the last change of one contact, company or lead
 //! callcard:{ACCOUNT}:tokens        the OAuth2 pair
 //! callcard:{ACCOUNT}:lease:NAME    who does what only one should do
+//! callcard:{ACCOUNT}:mirror:log    what the mirror's leader has written    mirror:told, mirror:rows:… beside it
 //! callcard:ACCOUNT:{NUMBER}:entry  what is known of a number              NUMBER   a keyed hash of the number
 //! callcard:ACCOUNT:{NUMBER}:fill   who is finding it out
 //! callcard:ACCOUNT:{NUMBER}:renew  who is finding it out while nobody waits
@@ -89,6 +90,11 @@ impl Keys {
 
     pub(super) fn lease(&self, name: &str) -> String {
         self.ours(&format!("lease:{name}"))
+    }
+
+    /// A part of what replicas of one mirror share.
+    pub(super) fn mirror(&self, what: &str) -> String {
+        self.ours(&format!("mirror:{what}"))
     }
 
     /// The OAuth2 pair.

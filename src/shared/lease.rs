@@ -47,6 +47,10 @@ impl Lease {
         Self { life, pace, ..self }
     }
 
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Waits until the right is ours.
     pub async fn hold(&self) -> Held {
         loop {

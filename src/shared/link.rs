@@ -188,7 +188,7 @@ pub(super) fn keep(inner: Arc<Inner>) -> BoxFuture<'static, ()> {
     })
 }
 
-async fn connect(client: &Client, limit: Duration, hard: Duration) -> Result<MultiplexedConnection, String> {
+pub(super) async fn connect(client: &Client, limit: Duration, hard: Duration) -> Result<MultiplexedConnection, String> {
     // The library's own limit is only a backstop: each command brings its own.
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(hard * 20));
     let made = timeout(limit, client.get_multiplexed_async_connection_with_config(&config)).await;

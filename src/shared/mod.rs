@@ -10,6 +10,7 @@
 //! | `second_level`, `codec` | answers that another replica has already paid for | [`crate::cache::SecondLevel`] |
 //! | `bus`, `epochs` | what is no longer true | [`crate::cache::Change`] |
 //! | `tokens` | the OAuth2 pair, renewed by one and used by all | [`crate::crm::auth::TokenStore`] |
+//! | `mirror` | what the leader of the mirror has written, for the others to follow | [`crate::directory::fleet`] |
 //! | `lease` | the right to do what only one replica should do | ours |
 //!
 //! # What holds
@@ -42,6 +43,7 @@ mod keys;
 mod lease;
 mod ledger;
 mod link;
+mod mirror;
 mod scripts;
 mod second_level;
 mod tokens;
@@ -57,6 +59,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use self::lease::{Held, Lease};
 pub use self::ledger::Ledger;
 pub use self::link::InvalidUrl;
+pub use self::mirror::MirrorLog;
 pub use self::second_level::Second;
 pub use self::tokens::Tokens;
 

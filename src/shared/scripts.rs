@@ -29,6 +29,8 @@ pub(super) struct Scripts {
     pub(super) keep: Script,
     /// Keeps a value under a lease.
     pub(super) save: Script,
+    /// Adds an entry to the mirror's log.
+    pub(super) append: Script,
     /// Gives a lease back.
     pub(super) release: Script,
 }
@@ -47,6 +49,7 @@ impl Default for Scripts {
             write: script(include_str!("scripts/write.lua")),
             keep: script(include_str!("scripts/keep.lua")),
             save: script(include_str!("scripts/save.lua")),
+            append: script(include_str!("scripts/append.lua")),
             release: script(include_str!("scripts/release.lua")),
         }
     }

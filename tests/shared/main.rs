@@ -12,6 +12,7 @@ mod edits;
 mod entries;
 mod failover;
 mod ledger;
+mod mirror;
 mod outages;
 mod together;
 mod tokens;

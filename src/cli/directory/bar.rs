@@ -61,6 +61,7 @@ mod tests {
             percent,
             lag: None,
             events_hidden: false,
+            is_leader: None,
             trouble: None,
             bytes_on_disk: 0,
         }

@@ -23,6 +23,7 @@ pub(crate) use self::walk::{Stretch, Walk};
 
 use self::ask::Pace;
 use super::batch::{Batch, Kind};
+use super::fleet::{Leading, POSITION};
 use super::state::State;
 use super::{Damaged, Directory, STATE, Status, StoreError, open};
 use crate::crm::CrmClient;
@@ -54,6 +55,8 @@ pub struct Feed {
     events_at: Instant,
     sweep_at: Instant,
     told_at: Instant,
+    /// For whom else this is done.
+    leading: Option<Arc<Leading>>,
 }
 
 impl Feed {
@@ -63,6 +66,8 @@ impl Feed {
         let settings = directory.0.settings.feed;
         let now = Instant::now();
         let mut state = directory.state();
+        // A follower has corrected it by how far apart the clocks are.
+        state.as_of = directory.standing().as_of;
         let gap = state.as_of.map(|at| directory.0.clock.since(at));
         if gap.is_some_and(|gap| gap > settings.longest_gap) {
             tracing::warn!("the mirror was last up to date too long ago: every contact is read anew");
@@ -78,6 +83,7 @@ impl Feed {
             events_at: now,
             sweep_at: now + settings.increments,
             told_at: now,
+            leading: None,
             directory,
             crm,
             names,
@@ -87,15 +93,24 @@ impl Feed {
         }
     }
 
-    /// Runs for as long as it is polled.
+    /// The same, with each commit written to the log of several replicas first.
+    pub(super) fn leading(self, leading: Leading) -> Self {
+        Self { leading: Some(Arc::new(leading)), ..self }
+    }
+
+    /// Runs for as long as it is polled; where there are several replicas, until this one leads no longer.
     pub async fn run(mut self) {
         let mut failures = 0;
+        if self.leading.is_some() && self.commit(self.state.clone(), |_| Ok(())).await.is_err() {
+            return;
+        }
         loop {
             match self.step().await {
                 Ok(next) => {
                     self.recovered(&mut failures);
                     self.wait(next).await;
                 }
+                Err(FeedError::Deposed) => return,
                 Err(error) => sleep(self.failed(&error, &mut failures)).await,
             }
         }
@@ -192,13 +207,19 @@ impl Feed {
         if pending.is_empty() {
             return Ok(());
         }
-        let leads = self.directory.0.settings.leads;
-        self.commit(self.state.clone(), move |batch| {
-            pending.contacts.iter().try_for_each(|id| batch.want(Kind::Contact, id.0))?;
-            let wanted = pending.leads.iter().filter(|_| leads);
-            wanted.into_iter().try_for_each(|id| batch.want(Kind::Lead, id.0))
-        })
-        .await
+        let (leads, written) = (self.directory.0.settings.leads, pending.clone());
+        let noted = self
+            .commit(self.state.clone(), move |batch| {
+                let pending = written;
+                pending.contacts.iter().try_for_each(|id| batch.want(Kind::Contact, id.0))?;
+                let wanted = pending.leads.iter().filter(|_| leads);
+                wanted.into_iter().try_for_each(|id| batch.want(Kind::Lead, id.0))
+            })
+            .await;
+        if noted.is_err() {
+            self.directory.0.hints.give_back(pending);
+        }
+        noted
     }
 
     /// Writes records and the state that they bring about, together; then everybody sees both.
@@ -207,17 +228,34 @@ impl Feed {
         state: State,
         write: impl FnOnce(&mut Batch<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, FeedError> {
-        let (store, written) = (self.directory.store(), state.clone());
+        let (store, written, leading) = (self.directory.store(), state.clone(), self.leading.clone());
+        let now = self.directory.0.clock.now();
         let writing = tokio::task::spawn_blocking(move || {
-            store.write(|batch| {
+            let mut appended = false;
+            let outcome = store.write_if(|batch| {
+                let is_fresh = batch.is_fresh()?;
+                if leading.is_some() {
+                    batch.record();
+                }
                 let value = write(batch)?;
                 batch.put_meta(STATE, &written)?;
-                Ok((value, batch.take_changes()))
-            })
+                let changes = batch.take_changes();
+                match &leading {
+                    Some(leading) if leading.append(batch, &changes, now, is_fresh)? => appended = true,
+                    Some(_) => return Ok(None),
+                    // What is written without the log is not in anybody's history but ours.
+                    None => batch.forget_meta(POSITION)?,
+                }
+                Ok(Some((value, changes)))
+            });
+            (outcome, appended)
         });
         // A panic in the store means that it met something it did not write.
-        let outcome = writing.await.unwrap_or_else(|_panic| Err(Damaged.into()));
-        let (value, changes) = outcome.inspect_err(|error| self.notice_damage(error))?;
+        let (outcome, appended) = writing.await.unwrap_or_else(|_panic| (Err(Damaged.into()), false));
+        let outcome = outcome.inspect_err(|error| self.notice_damage(error));
+        // In the log and not in the snapshot: it comes from there.
+        let outcome = if appended && outcome.is_err() { Ok(None) } else { outcome };
+        let Some((value, changes)) = outcome? else { return Err(FeedError::Deposed) };
         let was_complete = self.state.complete;
         self.state = state;
         self.directory.stand(&self.state);
@@ -245,7 +283,7 @@ impl Feed {
         }
         self.directory.set_trouble(Some(match error {
             FeedError::Crm(_) => "the CRM cannot be asked",
-            FeedError::Store(_) | FeedError::Open(_) => "the snapshot cannot be used",
+            FeedError::Store(_) | FeedError::Open(_) | FeedError::Deposed => "the snapshot cannot be used",
         }));
         let (first, most) = self.settings.pauses;
         let pause = first.saturating_mul(1 << (*failures).min(10)).min(most);

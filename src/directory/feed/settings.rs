@@ -65,6 +65,9 @@ pub enum FeedError {
     /// The snapshot could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// This replica no longer keeps the mirror up to date for all.
+    #[error("another replica may lead now")]
+    Deposed,
     /// No new snapshot could be begun.
     #[error(transparent)]
     Open(#[from] OpenError),

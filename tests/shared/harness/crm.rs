@@ -60,6 +60,22 @@ impl Crm {
         assert!(worst <= 7, "{worst} calls in one second: {arrivals:?}");
     }
 
+    /// The windows of the whole contact base that were asked for: what a transfer, or a sweep, reads.
+    pub(crate) async fn windows(&self) -> Vec<String> {
+        let calls = self.calls().await;
+        let lists = calls["calls"].as_array().unwrap().iter().filter(|call| call["endpoint"] == "contacts_list");
+        let queries = lists.map(|call| call["query"].as_str().unwrap().to_owned());
+        queries
+            .filter(|query| query.contains("limit=250") && !query.contains("updated_at") && !query.contains("filter"))
+            .collect()
+    }
+
+    /// Moves a contact to the recycle bin.
+    pub(crate) async fn delete(&self, id: u64) {
+        let done = self.client.delete(format!("{}/_sandbox/contacts/{id}", self.url)).send().await.unwrap();
+        assert!(done.status().is_success());
+    }
+
     pub(crate) async fn forget(&self) {
         self.client.delete(format!("{}/_sandbox/calls", self.url)).send().await.unwrap();
     }

@@ -6,7 +6,7 @@ mod process;
 mod redis;
 mod replica;
 
-pub(crate) use crm::Crm;
+pub(crate) use crm::{Crm, TOKEN};
 pub(crate) use load::{Load, nobody};
 pub(crate) use redis::Redis;
 pub(crate) use replica::{Got, Replica};

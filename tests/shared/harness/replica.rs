@@ -132,6 +132,16 @@ impl Replica {
         tokio::task::spawn_blocking(move || self.process.wait()).await.unwrap()
     }
 
+    /// It stands still, as on a machine that is suspended.
+    pub(crate) fn freeze(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// It goes on as if nothing had been.
+    pub(crate) fn thaw(&self) {
+        self.process.signal("CONT");
+    }
+
     pub(crate) fn said(&self) -> String {
         self.process.said()
     }
