@@ -34,7 +34,7 @@ existing Secret knows is left to callcard, whose pod then says what is missing a
 {{- $faults = append $faults "several replicas cannot mount one ReadWriteOnce claim: turn persistence off or use ReadWriteMany" -}}
 {{- end -}}
 {{- if and (include "callcard.several" .) .Values.persistence.enabled (eq .Values.config.directory "mirror") -}}
-{{- $faults = append $faults "several replicas cannot write one mirror (config.directory): without persistence each keeps its own" -}}
+{{- $faults = append $faults "several replicas cannot write one mirror's file (config.directory): without persistence each has its own, and gets what it lacks from the others" -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $faults = append $faults "httpRoute.enabled needs httpRoute.parentRefs" -}}

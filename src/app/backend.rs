@@ -44,7 +44,7 @@ pub struct Backend {
 #[derive(Debug)]
 pub enum Keeper {
     /// This process alone.
-    Alone(Feed),
+    Alone(Box<Feed>),
     /// One of several replicas.
     Fleet(Fleet),
 }
@@ -120,7 +120,9 @@ impl Backend {
     /// # Panics
     /// If opening it did.
     pub async fn mirror_for_all(&mut self, settings: directory::Settings) -> Result<Keeper, OpenError> {
-        let Some(shared) = self.shared.clone() else { return self.mirror(settings).await.map(Keeper::Alone) };
+        let Some(shared) = self.shared.clone() else {
+            return self.mirror(settings).await.map(|feed| Keeper::Alone(Box::new(feed)));
+        };
         let directory = self.open_mirror(settings).await?;
         let (crm, names, watcher) = (self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone()));
         Ok(Keeper::Fleet(Fleet::new(directory, MirrorLog::new(&shared), crm, names, watcher)))

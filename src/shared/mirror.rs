@@ -136,11 +136,13 @@ fn micros((seconds, micros): (u64, u64)) -> u64 {
 impl Log for MirrorLog {
     fn end(&self) -> BoxFuture<'_, Result<Option<Position>, Away>> {
         Box::pin(async {
-            let last = redis::cmd("XREVRANGE").arg(self.key("log")).arg("+").arg("-").arg("COUNT").arg(1).to_owned();
-            let last: Vec<Element> = self.ask(&last).await?;
-            let Some((id, fields)) = last.into_iter().next() else { return Ok(None) };
-            let tag = fields.get("tag").and_then(|tag| std::str::from_utf8(tag).ok());
-            tag.and_then(|tag| position(&id, tag)).map(Some).ok_or(Away)
+            let key = self.key("log");
+            let end: Vec<String> = self.run(&self.inner().scripts.end.key(&key)).await?;
+            match &end[..] {
+                [] => Ok(None),
+                [id, tag] => position(id, tag).map(Some).ok_or(Away),
+                _ => Err(Away),
+            }
         })
     }
 

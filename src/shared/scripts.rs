@@ -31,6 +31,8 @@ pub(super) struct Scripts {
     pub(super) save: Script,
     /// Adds an entry to the mirror's log.
     pub(super) append: Script,
+    /// Where that log ends.
+    pub(super) end: Script,
     /// Gives a lease back.
     pub(super) release: Script,
 }
@@ -50,6 +52,7 @@ impl Default for Scripts {
             keep: script(include_str!("scripts/keep.lua")),
             save: script(include_str!("scripts/save.lua")),
             append: script(include_str!("scripts/append.lua")),
+            end: script(include_str!("scripts/end.lua")),
             release: script(include_str!("scripts/release.lua")),
         }
     }

@@ -154,6 +154,10 @@ impl Feed {
 
     async fn step(&mut self) -> Result<Next, FeedError> {
         if self.directory.0.damaged.load(std::sync::atomic::Ordering::Acquire) {
+            // Another replica has a sound one, and ours is not to become everybody's.
+            if self.leading.is_some() {
+                return Err(FeedError::Deposed);
+            }
             self.begin_anew()?;
         }
         if !self.is_verified {

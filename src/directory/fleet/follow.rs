@@ -15,9 +15,9 @@ use super::{Away, Entry, Fleet, Logged, POSITION, Position, Sight};
 const SETTLES_AFTER: i64 = 120_000;
 
 /// What became of an entry.
-enum Applied {
+pub(super) enum Applied {
     /// It is in the snapshot.
-    Yes(State, Changes),
+    Yes(Box<State>, Changes),
     /// It belongs to another history.
     Apart,
 }
@@ -82,7 +82,7 @@ impl Fleet {
         let ago = told_at.saturating_sub(state.as_of.unwrap_or(told_at)).max(0);
         let span = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         let as_of = state.as_of.map(|_| clock.now().saturating_sub(ago).saturating_sub(span));
-        self.directory.stand(&State { as_of, ..state.clone() });
+        self.directory.stand(&State { as_of, ..(*state).clone() });
         self.directory.take_names();
         if let Some(as_of) = as_of {
             self.directory.0.hints.settle_before(as_of.saturating_sub(SETTLES_AFTER));
@@ -130,7 +130,7 @@ impl Fleet {
 }
 
 /// Writes what the leader wrote, if we stand where it stood.
-fn apply(batch: &mut Batch<'_>, entry: Entry) -> Result<Applied, StoreError> {
+pub(super) fn apply(batch: &mut Batch<'_>, entry: Entry) -> Result<Applied, StoreError> {
     let own: Option<Position> = batch.meta(POSITION)?;
     let follows = match (own, entry.after) {
         (Some(own), Some(after)) => own == after,
@@ -139,7 +139,7 @@ fn apply(batch: &mut Batch<'_>, entry: Entry) -> Result<Applied, StoreError> {
     };
     if !follows {
         return Ok(if own == Some(entry.position) {
-            Applied::Yes(batch.meta(STATE)?.unwrap_or_default(), Changes::default())
+            Applied::Yes(batch.meta::<Box<State>>(STATE)?.unwrap_or_default(), Changes::default())
         } else {
             Applied::Apart
         });
@@ -148,7 +148,7 @@ fn apply(batch: &mut Batch<'_>, entry: Entry) -> Result<Applied, StoreError> {
     let position = entry.position;
     entry.rows.into_iter().try_for_each(|row| batch.write(row))?;
     batch.put_meta(POSITION, &position)?;
-    Ok(Applied::Yes(batch.meta(STATE)?.unwrap_or_default(), changes))
+    Ok(Applied::Yes(batch.meta::<Box<State>>(STATE)?.unwrap_or_default(), changes))
 }
 
 impl Directory {

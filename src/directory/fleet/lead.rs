@@ -1,6 +1,7 @@
 //! Leading: the feed runs here, and what it writes goes to the log first.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -10,6 +11,9 @@ use super::super::feed::FeedError;
 use super::super::identity::Identity;
 use super::super::{Feed, StoreError};
 use super::{Away, Entry, Fleet, Log, PACE, POSITION, Position, Right, Sight};
+
+/// Rows are given no more often than this.
+const GIVE_EVERY: Duration = Duration::from_secs(1);
 
 /// One term.
 #[derive(Debug)]
@@ -23,6 +27,10 @@ pub(in super::super) struct Leading {
 }
 
 impl Leading {
+    pub(super) fn new(log: Arc<dyn Log>, identity: Identity, term: u64, end: Option<Position>) -> Self {
+        Self { log, identity, term, tag: fastrand::u64(..), end: Mutex::new((end, 0)) }
+    }
+
     /// Appends what a batch has written, from within its transaction: it may be committed then. Nothing if this replica leads no longer.
     ///
     /// It waits for the log, so it belongs on a thread that may block.
@@ -68,13 +76,8 @@ impl Fleet {
         let own = self.directory.position()?;
         let term = 1 + end.map_or(0, |end| end.term).max(own.map_or(0, |own| own.term));
         tracing::info!(term, "this replica keeps the mirror up to date for all");
-        let leading = Leading {
-            log: Arc::clone(&self.log),
-            identity: Identity::of(&self.directory.0.settings),
-            term,
-            tag: fastrand::u64(..),
-            end: Mutex::new((end, 0)),
-        };
+        let identity = Identity::of(&self.directory.0.settings);
+        let leading = Leading::new(Arc::clone(&self.log), identity, term, end);
         self.directory.0.hints.lead();
         self.directory.set_leader(Some(true));
         let (crm, names) = (self.crm.clone(), self.names.clone());
@@ -82,7 +85,8 @@ impl Fleet {
         tokio::select! {
             () = right.keep() => {}
             () = feed.run() => {}
-            () = self.serve() => {}
+            () = self.pass_hints() => {}
+            () = self.give_rows() => {}
             () = stop.cancelled() => {}
         }
         self.directory.set_trouble(None);
@@ -90,16 +94,25 @@ impl Fleet {
         Ok(())
     }
 
-    /// What a leader does for the others.
-    async fn serve(&self) {
+    /// Hears what other replicas were told.
+    async fn pass_hints(&self) {
         loop {
             self.exchange().await;
-            if self.log.are_rows_wanted().await == Ok(true)
-                && let Err(error) = self.put_rows().await
-            {
-                tracing::warn!(%error, "the mirror's rows could not be given to another replica");
-            }
             sleep(PACE).await;
+        }
+    }
+
+    /// Gives our rows to who has missed some.
+    async fn give_rows(&self) {
+        loop {
+            if self.log.are_rows_wanted().await == Ok(true) {
+                if let Err(error) = self.put_rows().await {
+                    tracing::warn!(%error, "the mirror's rows could not be given to another replica");
+                }
+                // Whoever wanted them meanwhile has them now, and asks again if not.
+                let _ = self.log.are_rows_wanted().await;
+            }
+            sleep(GIVE_EVERY).await;
         }
     }
 }

@@ -22,6 +22,8 @@ mod follow;
 mod hand_on;
 mod lead;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
