@@ -43,8 +43,17 @@ impl CallerReader {
         if raw.len() > MAX_BYTES {
             return Err(InvalidPhone::TooLong);
         }
+        if is_canonical(raw) {
+            // Reading such a text costs less than remembering it does.
+            return read(raw, region);
+        }
         self.memo.get_or(raw, region, || read(raw, region))
     }
+}
+
+/// Whether the text is as E.164 writes a number: nothing has to be taken off it.
+fn is_canonical(raw: &str) -> bool {
+    raw.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl fmt::Debug for CallerReader {
