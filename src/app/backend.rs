@@ -46,14 +46,14 @@ pub enum Keeper {
     /// This process alone.
     Alone(Box<Feed>),
     /// One of several replicas.
-    Fleet(Fleet),
+    Fleet(Box<Fleet>),
 }
 
 impl Keeper {
     /// Runs until it is told to stop.
     pub async fn run(self, stop: CancellationToken) {
         match self {
-            Self::Alone(feed) => drop(stop.run_until_cancelled_owned(feed.run()).await),
+            Self::Alone(feed) => drop(stop.run_until_cancelled_owned(Box::pin(feed.run())).await),
             Self::Fleet(fleet) => fleet.run(stop).await,
         }
     }
@@ -125,7 +125,7 @@ impl Backend {
         };
         let directory = self.open_mirror(settings).await?;
         let (crm, names, watcher) = (self.crm.clone(), self.names.clone(), Arc::new(self.lookups.clone()));
-        Ok(Keeper::Fleet(Fleet::new(directory, MirrorLog::new(&shared), crm, names, watcher)))
+        Ok(Keeper::Fleet(Box::new(Fleet::new(directory, MirrorLog::new(&shared), crm, names, watcher))))
     }
 
     async fn open_mirror(&mut self, settings: directory::Settings) -> Result<Directory, OpenError> {

@@ -12,7 +12,10 @@ use super::*;
 
 /// Entries and their bytes. Only what a leader needs of a log is there.
 #[derive(Debug, Default)]
-struct Memory(Mutex<(Vec<(Position, Vec<u8>)>, bool)>);
+struct Memory(Mutex<Kept>);
+
+/// The entries, and whether answers get lost.
+type Kept = (Vec<(Position, Vec<u8>)>, bool);
 
 impl Memory {
     fn entries(&self) -> Vec<Entry> {
