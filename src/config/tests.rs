@@ -369,7 +369,7 @@ fn a_secret_file_that_cannot_be_used_is_a_fault_of_the_file_variable() {
 fn no_secret_is_ever_shown() {
     let secrets: Vec<_> =
         topics().iter().flat_map(|topic| topic.variables).filter(|variable| variable.secret).collect();
-    assert_eq!(secrets.len(), 7);
+    assert_eq!(secrets.len(), 8);
     for variable in secrets {
         for text in ["s3cret\tвалуе", "redis://:s3cret@cache", "name:root:s3cret"] {
             let strings = strings(&[(variable.name, text)]);

@@ -81,10 +81,14 @@ async fn a_fill_that_lost_its_lease_cannot_write_and_the_next_one_can() {
     sleep(Duration::from_millis(1_100)).await;
     let right = claim(&other, key).await;
     other.second.settle(right, Some(nobody(2 * SECOND))).await;
-    assert_eq!(age(&one, key).await, Some(2));
+    // It ages while a busy machine gets here.
+    assert!(matches!(age(&one, key).await, Some(2..=9)));
     let right = claim(&one, key).await;
     one.second.settle(right, Some(nobody(30 * SECOND))).await;
-    assert_eq!(age(&other, key).await, Some(2), "what was fetched earlier never replaces what was fetched later");
+    assert!(
+        matches!(age(&other, key).await, Some(2..=9)),
+        "what was fetched earlier never replaces what was fetched later"
+    );
 }
 
 #[tokio::test]
