@@ -77,7 +77,7 @@ async fn a_hit_takes_no_longer_while_the_store_stands_still() {
     let replica = &world.replicas[0];
     world.crm.add("Anna", "+14155550122").await;
     replica.ask_for("+14155550122", "Anna").await;
-    let slowest_of = async || {
+    let usual = async || {
         let mut took = Vec::new();
         for _ in 0..300 {
             let got = replica.ask("+14155550122").await;
@@ -85,14 +85,15 @@ async fn a_hit_takes_no_longer_while_the_store_stands_still() {
             took.push(got.took);
         }
         took.sort_unstable();
-        took[took.len() * 99 / 100]
+        (took[took.len() / 2], took[took.len() * 99 / 100])
     };
-    let with = slowest_of().await;
+    let with = usual().await;
     world.redis.stop();
-    let without = slowest_of().await;
+    let without = usual().await;
     world.redis.go_on();
-    println!("p99 of hits: {with:?} with the store, {without:?} while it stands still");
-    assert!(without < with.max(Duration::from_millis(5)) * 4, "p99 {with:?} with, {without:?} without");
+    println!("hits (median, p99): {with:?} with the store, {without:?} while it stands still");
+    // A hit that touched the store would wait for the soft limit, 20 ms, each time; the slowest of a few hundred tell of the machine.
+    assert!(without.0 < with.0.max(Duration::from_millis(2)) * 4, "{with:?} with, {without:?} without");
 }
 
 #[tokio::test]
