@@ -5,6 +5,8 @@
 
 mod packed;
 mod ready;
+#[cfg(test)]
+pub(crate) mod samples;
 mod words;
 
 use std::fmt;

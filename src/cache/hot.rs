@@ -129,31 +129,13 @@ mod tests {
     use super::super::numbers::Clock;
     use super::super::record::Stored;
     use super::*;
-    use crate::card::{Partial, Words};
+    use crate::card::Words;
+    use crate::card::samples::blank;
     use crate::contact::{ContactId, PartyId};
 
     fn made(id: u64, name: &str) -> (PartyKey, Record, Arc<Card>) {
         let id = PartyId::Contact(ContactId(id));
-        let card = Card {
-            id,
-            name: name.to_owned(),
-            first_name: None,
-            last_name: None,
-            url: String::new(),
-            phones: Vec::new(),
-            emails: Vec::new(),
-            company: None,
-            owner: None,
-            tags: Vec::new(),
-            created_at: None,
-            updated_at: None,
-            next_task_at: None,
-            leads: Vec::new(),
-            elements: Vec::new(),
-            partial: Partial::default(),
-            numbers: Vec::new(),
-            ready: <_>::default(),
-        };
+        let card = blank(id, name);
         let stored = Stored { card: &card, started: Epoch(1), fetched_at: Instant::now(), former: Vec::new() };
         (id.into(), Record::of(&stored, &Words::default(), Clock::starting_now()), Arc::new(card))
     }

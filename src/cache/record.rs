@@ -57,7 +57,7 @@ impl Record {
         let (head, card) = postcard::take_from_bytes::<Head>(&self.0).expect("the bytes were written by this process");
         let former = head.former.into_iter().map(|number| E164::try_from(number).expect("it was written as one"));
         Stored {
-            card: Card::unpack(card, words),
+            card: Card::unpack(card, words).expect("the bytes were packed by this process"),
             started: Epoch(head.started),
             fetched_at: clock.at(head.fetched_at),
             former: former.collect(),

@@ -283,7 +283,7 @@ impl Causes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::card::Partial;
+    use crate::card::samples::blank;
     use crate::contact::ContactId;
     use crate::phone::Number;
 
@@ -294,26 +294,8 @@ mod tests {
     }
 
     fn card(numbers: &[u64]) -> Arc<Card> {
-        Arc::new(Card {
-            id: ANNA,
-            name: "Anna".to_owned(),
-            first_name: None,
-            last_name: None,
-            url: String::new(),
-            phones: Vec::new(),
-            emails: Vec::new(),
-            company: None,
-            owner: None,
-            tags: Vec::new(),
-            created_at: None,
-            updated_at: None,
-            next_task_at: None,
-            leads: Vec::new(),
-            elements: Vec::new(),
-            partial: Partial::default(),
-            numbers: numbers.iter().map(|n| Number { e164: phone(*n), extension: None }).collect(),
-            ready: <_>::default(),
-        })
+        let numbers = numbers.iter().map(|n| Number { e164: phone(*n), extension: None }).collect();
+        Arc::new(Card { numbers, ..blank(ANNA, "Anna") })
     }
 
     fn store() -> Store {

@@ -12,8 +12,17 @@ const MOST: usize = 16_384;
 const LONGEST: usize = 256;
 
 /// The words. Never taken back: a place, once given, stays.
-#[derive(Debug, Default)]
-pub struct Words(RwLock<Book>);
+#[derive(Debug)]
+pub struct Words {
+    book: RwLock<Book>,
+    most: usize,
+}
+
+impl Default for Words {
+    fn default() -> Self {
+        Self { book: RwLock::default(), most: MOST }
+    }
+}
 
 /// The words by place, and the places by word.
 #[derive(Default)]
@@ -29,6 +38,12 @@ impl std::fmt::Debug for Book {
 }
 
 impl Words {
+    /// No words at all, and no room for any: every text is written out.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { book: RwLock::default(), most: 0 }
+    }
+
     /// The place of a word, which is given one now if it has none; nothing if there is no room.
     pub(super) fn place(&self, word: &str) -> Option<u32> {
         if word.len() > LONGEST {
@@ -37,11 +52,11 @@ impl Words {
         if let Some(place) = self.book().places.get(word) {
             return Some(*place);
         }
-        let mut book = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = book.places.get(word) {
             return Some(*place); // Another card brought it meanwhile.
         }
-        let place = u32::try_from(book.words.len()).ok().filter(|_| book.words.len() < MOST)?;
+        let place = u32::try_from(book.words.len()).ok().filter(|_| book.words.len() < self.most)?;
         let word: Arc<str> = word.into();
         book.words.push(Arc::clone(&word));
         book.places.insert(word, place);
@@ -50,14 +65,14 @@ impl Words {
 
     /// The words, to be looked up by their places.
     pub(super) fn book(&self) -> RwLockReadGuard<'_, Book> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Book {
     /// The word at a place that was given by these same words.
-    pub(super) fn at(&self, place: u32) -> &Arc<str> {
-        &self.words[place as usize]
+    pub(super) fn at(&self, place: u32) -> Option<&Arc<str>> {
+        self.words.get(place as usize)
     }
 }
 
@@ -70,7 +85,8 @@ mod tests {
         let words = Words::default();
         let place = words.place("Sales").unwrap();
         assert_eq!((words.place("Won"), words.place("Sales")), (Some(place + 1), Some(place)));
-        assert_eq!(&**words.book().at(place), "Sales");
+        assert_eq!(words.book().at(place).map(|word| &**word), Some("Sales"));
+        assert_eq!(words.book().at(place + 2), None);
     }
 
     #[test]
@@ -79,5 +95,6 @@ mod tests {
         let places = (0..MOST + 10).filter_map(|n| words.place(&n.to_string())).count();
         assert_eq!((places, words.place("7")), (MOST, Some(7)));
         assert_eq!(Words::default().place(&"x".repeat(LONGEST + 1)), None);
+        assert_eq!(Words::none().place("Sales"), None);
     }
 }

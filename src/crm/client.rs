@@ -4,26 +4,25 @@
 //! went. A failure that may pass is tried once more if the gate's budget allows, with a slot of its own. Nobody is kept beyond
 //! [`Ask::until`]. A request whose token turns out to be outdated is sent once more with the next one.
 
+mod call;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Method;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use super::auth::Token;
+pub(super) use self::call::Question;
+
 use super::gate::Gate;
 use super::query::{self, SearchText};
-use super::response::classify;
 use super::rights::{Glance, Right};
 use super::subscriptions::Subscription;
 use super::wire::{Answer, Groups, Listing, Named, Pipeline, Record, Specimen, Tail, User};
-use super::{CrmError, CrmRequest, TokenSource, Transport};
+use super::{CrmError, TokenSource, Transport};
 use crate::contact::{Account, CatalogId, CompanyId, Contact, ContactId, ElementId, Lead, LeadId, PartyId};
 use crate::metrics::Metrics;
-use crate::outcome::{Class, Endpoint, UpstreamOutcome};
-use crate::traces::Call;
+use crate::outcome::{Class, Endpoint};
 
 /// How the CRM is asked.
 #[derive(Clone, Debug)]
@@ -301,140 +300,6 @@ impl CrmClient {
             }
         }
         Ok(list)
-    }
-
-    /// One question: a request, and a second one if the first failed in a way that may pass.
-    pub(super) async fn call<A: Answer>(&self, endpoint: Endpoint, path: &str, ask: Ask) -> Result<A, CrmError> {
-        let question = Question::get(path);
-        match self.authorized(endpoint, &question, ask).await {
-            Err(failure) if self.is_worth_a_retry(&failure, ask) => {
-                let again = self.authorized(endpoint, &question.again(), ask.begun()).await;
-                // If there was no leave to send it again, why the first one failed says more.
-                again.map_err(|error| if was_sent(&error) { error } else { failure })
-            }
-            first => first,
-        }
-    }
-
-    fn is_worth_a_retry(&self, failure: &CrmError, ask: Ask) -> bool {
-        failure.is_retryable() && ask.left() > self.shared.settings.least_time && self.shared.gate.may_retry()
-    }
-
-    /// A request with a good token: a second one if the first one's turned out to be outdated. By itself it is for what must not be done
-    /// twice.
-    pub(super) async fn authorized<A: Answer>(
-        &self,
-        endpoint: Endpoint,
-        question: &Question<'_>,
-        ask: Ask,
-    ) -> Result<A, CrmError> {
-        let Shared { tokens, metrics, .. } = &*self.shared;
-        let unsent = |_: &CrmError| metrics.upstream(endpoint, UpstreamOutcome::ShortCircuited, None);
-        // Before the turn at the gate: whoever waits for a renewal must not hold a place that the renewal needs.
-        let mut token = tokens.current(ask).await.inspect_err(unsent)?;
-        match self.attempt(endpoint, question, &mut token, ask).await {
-            Err(CrmError::Unauthorized) if tokens.may_replace(&token) => {
-                let mut token = tokens.instead_of(&token, ask.begun()).await?;
-                self.attempt(endpoint, &question.again(), &mut token, ask.begun()).await
-            }
-            answered => answered,
-        }
-    }
-
-    /// One request. `token` becomes the one that was sent.
-    async fn attempt<A: Answer>(
-        &self,
-        endpoint: Endpoint,
-        question: &Question<'_>,
-        token: &mut Token,
-        ask: Ask,
-    ) -> Result<A, CrmError> {
-        let Shared { settings, tokens, gate, metrics, .. } = &*self.shared;
-        let (asked, call) = (Instant::now(), Call::to_crm(endpoint.as_str(), &question.method, question.resends));
-        let admitted = match ask.left() > settings.least_time {
-            true => gate.admit(ask.class, ask.start_by.min(ask.until)).await,
-            false => Err(CrmError::QuotaExhausted { wait: Duration::ZERO }),
-        };
-        let pass = admitted.inspect_err(|refusal| {
-            call.ended(refusal.outcome().as_str(), true);
-            metrics.upstream(endpoint, refusal.outcome(), None);
-        })?;
-        call.left(asked.elapsed());
-        // It may have been renewed during the wait.
-        tokens.update(token);
-        let (sent, limit) = (Instant::now(), settings.request_timeout.min(ask.left()));
-        let result = self.exchange::<A>(question, token, limit, &call).await.map_err(|error| meant_by(endpoint, error));
-        metrics.upstream(endpoint, outcome(&result), Some(sent.elapsed()));
-        call.ended(outcome(&result).as_str(), result.is_err());
-        match &result {
-            // The pass ends unsettled.
-            Err(CrmError::Timeout) if limit < settings.request_timeout.min(settings.fair_time) => {}
-            Err(CrmError::Unauthorized) if tokens.may_replace(token) => {}
-            _ => pass.settle(result.as_ref().map(drop)),
-        }
-        result
-    }
-
-    async fn exchange<A: Answer>(
-        &self,
-        question: &Question<'_>,
-        token: &Token,
-        limit: Duration,
-        call: &Call,
-    ) -> Result<A, CrmError> {
-        let transport = &self.shared.transport;
-        let request = CrmRequest {
-            method: question.method.clone(),
-            path_and_query: question.path.to_owned(),
-            bearer: Some(token.secret().clone()),
-            json: question.json.clone(),
-            traceparent: call.traceparent(),
-            timeout: limit,
-        };
-        // The transport keeps the limit too; this one holds whatever the transport does.
-        let response = timeout(limit, transport.send(request)).await.map_err(|_| CrmError::Timeout)??;
-        call.answered(response.status.as_u16());
-        A::read(classify(response)?)
-    }
-}
-
-/// What is asked; nearly always a GET.
-#[derive(Clone)]
-pub(super) struct Question<'a> {
-    pub(super) method: Method,
-    pub(super) path: &'a str,
-    pub(super) json: Option<Bytes>,
-    /// How often it was sent before.
-    pub(super) resends: u32,
-}
-
-impl<'a> Question<'a> {
-    const fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, json: None, resends: 0 }
-    }
-
-    fn again(&self) -> Self {
-        Self { resends: self.resends + 1, ..self.clone() }
-    }
-}
-
-/// The subscriptions are for administrators, and their list is the one place where the CRM says 401 to whom it knows but does not let in.
-fn meant_by(endpoint: Endpoint, error: CrmError) -> CrmError {
-    match (endpoint, error) {
-        (Endpoint::Webhooks, CrmError::Unauthorized) => CrmError::Forbidden,
-        (_, error) => error,
-    }
-}
-
-fn was_sent(error: &CrmError) -> bool {
-    error.outcome() != UpstreamOutcome::ShortCircuited
-}
-
-fn outcome<A: Answer>(result: &Result<A, CrmError>) -> UpstreamOutcome {
-    match result {
-        Ok(answer) if answer.is_empty() => UpstreamOutcome::Empty,
-        Ok(_) => UpstreamOutcome::Ok,
-        Err(error) => error.outcome(),
     }
 }
 

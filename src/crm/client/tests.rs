@@ -3,6 +3,7 @@
 use super::super::TransportError;
 use super::super::scripted::{Bench, after, nothing, ok, page_for_people, problem};
 use super::*;
+use crate::outcome::UpstreamOutcome;
 
 const SECOND: Duration = Duration::from_secs(1);
 

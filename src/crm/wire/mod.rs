@@ -3,24 +3,23 @@
 //! Whatever comes, reading it ends: in records, in "nothing there", or in [`CrmError::Malformed`]. A list also says how it ends,
 //! because "nobody has this number" may only be said of a list that was seen to its end.
 
+mod account;
 mod event;
 pub(super) mod loose;
 mod record;
 mod shape;
 
+pub(super) use account::{Groups, Named, Pipeline, User};
 pub use record::Specimen;
-pub(super) use record::{Groups, Named, Pipeline, User};
 
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use self::account::{WireAccount, WireCompany, WireGroups, WireNamed, WirePipeline, WireSubscription, WireUser};
 use self::event::WireEvent;
-use self::record::{
-    Reading, WireAccount, WireCompany, WireContact, WireGroups, WireLead, WireLinkedLead, WireNamed, WirePipeline,
-    WireSubscription, WireUser,
-};
+use self::record::{Reading, WireContact, WireLead, WireLinkedLead};
 use super::CrmError;
 use super::lists::{Event, LinkedLead, NamedCompany};
 use super::response::Body;
