@@ -31,7 +31,6 @@ use callcard::lookup::{self, Leads, LookupService, SearchMode, Upstream, Wants};
 use callcard::metrics::Metrics;
 use callcard::phone::{Caller, CallerReader, Number, Region};
 use futures_util::future::BoxFuture;
-use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
@@ -39,9 +38,6 @@ use tokio::time::Instant;
 use asked::Asked;
 use people::phone;
 
-/// As in the program itself.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 const USAGE: &str =
     "stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]\nstocked cost miss|coalesced|refused N";
