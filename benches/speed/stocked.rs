@@ -38,7 +38,6 @@ use tokio::time::Instant;
 use asked::Asked;
 use people::phone;
 
-
 const USAGE: &str =
     "stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]\nstocked cost miss|coalesced|refused N";
 /// Far above what a million contacts take: nothing is evicted.
