@@ -17,16 +17,33 @@ const CALLING_CODES: [u16; 215] = [
     977, 979, 992, 993, 994, 995, 996, 998,
 ];
 
+/// Which numbers of up to three digits are calling codes.
+const IS_CODE: [bool; 1_000] = {
+    let mut is_code = [false; 1_000];
+    let mut at = 0;
+    while at < CALLING_CODES.len() {
+        is_code[CALLING_CODES[at] as usize] = true;
+        at += 1;
+    }
+    is_code
+};
+
 /// The calling code that `digits` begin with, and what follows it. No code is a prefix of another, so there is at most one.
 pub(super) fn split(digits: &str) -> Option<(u16, &str)> {
-    if digits.starts_with('0') {
-        return None;
+    let mut code = 0;
+    for (at, digit) in digits.bytes().enumerate().take(3) {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        code = 10 * code + u16::from(digit - b'0');
+        if code == 0 {
+            return None; // No code begins with it, but `01` would read as one that does.
+        }
+        if IS_CODE[usize::from(code)] {
+            return Some((code, &digits[at + 1..]));
+        }
     }
-    (1..=3).find_map(|length| {
-        let (code, rest) = digits.split_at_checked(length)?;
-        let code = code.parse().ok()?;
-        CALLING_CODES.binary_search(&code).is_ok().then_some((code, rest))
-    })
+    None
 }
 
 #[cfg(test)]

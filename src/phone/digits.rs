@@ -40,7 +40,9 @@ pub(super) fn count(text: &str) -> usize {
 
 /// The ASCII digits of `text`, all else dropped.
 pub(super) fn only(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
+    let mut digits = String::with_capacity(text.len());
+    digits.extend(text.bytes().filter(u8::is_ascii_digit).map(char::from));
+    digits
 }
 
 #[cfg(test)]

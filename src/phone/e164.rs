@@ -33,7 +33,7 @@ impl E164 {
     /// All digits, calling code included: `14155550123`.
     #[must_use]
     pub fn digits(self) -> String {
-        self.0.to_string()
+        itoa::Buffer::new().format(self.get()).to_owned()
     }
 
     /// The digits as an integer, for compact storage.
@@ -45,19 +45,22 @@ impl E164 {
     /// The country calling code: `1`.
     #[must_use]
     pub fn calling_code(self) -> u16 {
-        self.parts().0
+        self.parts().code
     }
 
     /// The national significant number, leading zeros (Italy) included: `4155550123`.
     #[must_use]
     pub fn national_number(self) -> String {
-        self.parts().1
+        self.parts().national
     }
 
-    pub(super) fn parts(self) -> (u16, String) {
-        let digits = self.digits();
-        let (code, national) = calling_code::split(&digits).expect("every constructor checks the calling code");
-        (code, national.to_owned())
+    /// The number taken apart, for who wants more than one of its forms.
+    #[must_use]
+    pub fn parts(self) -> Parts {
+        let mut digits = itoa::Buffer::new();
+        let (code, national) =
+            calling_code::split(digits.format(self.get())).expect("every constructor checks the calling code");
+        Parts { code, national: national.to_owned() }
     }
 
     /// What a log may show.
@@ -69,6 +72,13 @@ impl E164 {
     fn last_two(self) -> u64 {
         self.0.get() % 100
     }
+}
+
+/// A number's calling code, and its national number with leading zeros. How they are written: [`super::grouping`].
+#[derive(Clone)]
+pub struct Parts {
+    pub(super) code: u16,
+    pub(super) national: String,
 }
 
 /// Not `+` and the digits of an E.164 number.
@@ -88,13 +98,23 @@ impl TryFrom<u64> for E164 {
     type Error = NotE164;
 
     fn try_from(digits: u64) -> Result<Self, NotE164> {
-        Self::from_digits(&digits.to_string())
+        Self::from_digits(itoa::Buffer::new().format(digits))
     }
 }
 
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "+{}", self.0)
+        let (mut text, mut digits) = ([b'+'; 1 + MAX_DIGITS], itoa::Buffer::new());
+        let digits = digits.format(self.get()).as_bytes();
+        text[1..=digits.len()].copy_from_slice(digits);
+        // In one piece, so that a `String` grows once.
+        f.write_str(str::from_utf8(&text[..=digits.len()]).expect("digits are ASCII"))
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("code", &self.code).finish_non_exhaustive()
     }
 }
 

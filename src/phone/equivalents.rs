@@ -4,6 +4,7 @@
 //! area code splits and the like gave numbers to other people.
 
 use super::E164;
+use super::e164::Parts;
 
 const BRAZIL: u16 = 55;
 const MEXICO: u16 = 52;
@@ -13,7 +14,7 @@ impl E164 {
     /// The other numbers under which a call from this phone may arrive, or its owner may have been stored.
     #[must_use]
     pub fn equivalents(self) -> impl IntoIterator<Item = Self> + use<> {
-        let (code, national) = self.parts();
+        let Parts { code, national } = self.parts();
         let other = match code {
             BRAZIL => brazil(&national),
             MEXICO => mexico(&national),

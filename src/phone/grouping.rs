@@ -1,84 +1,84 @@
 //! How a number is written for people: in the groups of its country.
 
-use super::plan::{self, Layout, Plan};
+use super::e164::Parts;
+use super::plan::{self, Layout};
 use super::{E164, Region};
 
 impl E164 {
     /// The region that has the number; nothing for services without a country, and for numbers no region of a shared code has.
     #[must_use]
     pub fn region(self) -> Option<Region> {
-        let (code, national) = self.parts();
-        plan::owner(code, &national).and_then(|plan| plan.region)
+        self.parts().region()
     }
 
     /// As written within its country: `(415) 555-0123`.
     #[must_use]
     pub fn national(self) -> String {
-        self.written(|layout, plan| with_trunk(layout, plan.trunk.as_deref().unwrap_or_default()))
+        self.parts().national()
     }
 
     /// As written from abroad: `+1 415-555-0123`.
     #[must_use]
     pub fn international(self) -> String {
-        format!("+{} {}", self.calling_code(), self.international_groups())
+        self.parts().international()
     }
 
     /// As written from abroad, without the calling code: `415-555-0123`.
     pub(super) fn international_groups(self) -> String {
-        let (code, national) = self.parts();
-        let plan = plan::main_of_code(code);
-        let layout = plan.and_then(|plan| choose(&plan.international_layouts, &national));
-        layout.and_then(|layout| fill(layout, &layout.template, &national)).unwrap_or(national)
+        self.parts().abroad()
     }
 
     /// As written within its country, but without the national prefix, so that it is also part of longer forms: `(812) 123-45-67`.
     pub(super) fn national_groups(self) -> String {
-        self.written(|layout, _| without_trunk(layout))
+        self.parts().at_home(|layout| &layout.in_groups)
+    }
+}
+
+impl Parts {
+    /// [`E164::region`].
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
+        plan::owner(self.code, &self.national).and_then(|plan| plan.region)
     }
 
-    fn written(self, template: impl Fn(&Layout, &Plan) -> String) -> String {
-        let (code, national) = self.parts();
-        let written = plan::main_of_code(code).and_then(|plan| {
-            let layout = choose(&plan.national_layouts, &national)?;
-            fill(layout, &template(layout, plan), &national)
+    /// [`E164::national`].
+    #[must_use]
+    pub fn national(&self) -> String {
+        self.at_home(|layout| &layout.at_home)
+    }
+
+    /// [`E164::international`].
+    #[must_use]
+    pub fn international(&self) -> String {
+        let groups = self.abroad();
+        ["+", itoa::Buffer::new().format(self.code), " ", &groups].concat()
+    }
+
+    fn abroad(&self) -> String {
+        let layouts = plan::main_of_code(self.code).map(|plan| &*plan.international_layouts);
+        self.written(layouts, |layout| &layout.abroad)
+    }
+
+    fn at_home(&self, template: impl Fn(&Layout) -> &str) -> String {
+        let layouts = plan::main_of_code(self.code).map(|plan| &*plan.national_layouts);
+        self.written(layouts, template)
+    }
+
+    /// By the first layout that fits; a number without one is its digits.
+    fn written(&self, layouts: Option<&[Layout]>, template: impl Fn(&Layout) -> &str) -> String {
+        let layout = layouts.into_iter().flatten().find(|layout| layout.fits(&self.national));
+        let written = layout.and_then(|layout| {
+            let groups = layout.pattern.groups(&self.national)?;
+            Some(plan::expand(template(layout), &groups))
         });
-        written.unwrap_or(national)
+        written.unwrap_or_else(|| self.national.clone())
     }
 }
 
-fn choose<'p>(layouts: &'p [Layout], national: &str) -> Option<&'p Layout> {
-    layouts.iter().find(|layout| {
-        layout.leading_digits.as_ref().is_none_or(|leading| leading.is_match(national))
-            && layout.pattern.is_match(national)
-    })
-}
-
-fn fill(layout: &Layout, template: &str, national: &str) -> Option<String> {
-    layout.pattern.groups(national).map(|groups| plan::expand(template, &groups))
-}
-
-/// The template with its first group as the trunk rule has it.
-fn with_trunk(layout: &Layout, trunk: &str) -> String {
-    with_rule(layout, |rule| rule.replace("$NP", trunk))
-}
-
-/// The same with nothing but an opening bracket in front of the first group.
-fn without_trunk(layout: &Layout) -> String {
-    with_rule(layout, |rule| {
-        let (before, after) = rule.split_once(FIRST_GROUP).unwrap_or(("", ""));
-        let bracket = if before.contains('(') { "(" } else { "" };
-        format!("{bracket}{FIRST_GROUP}{after}")
-    })
-}
-
-/// In a trunk rule: the first group of the template.
-const FIRST_GROUP: &str = "$FG";
-
-fn with_rule(layout: &Layout, rewrite: impl Fn(&str) -> String) -> String {
-    let template = &layout.template;
-    let (Some(rule), Some(at)) = (&layout.trunk_rule, template.find('$')) else { return template.clone() };
-    let (first, rest) = template[at..].split_at(2);
-    format!("{}{}{rest}", &template[..at], rewrite(rule).replace(FIRST_GROUP, first))
+impl Layout {
+    fn fits(&self, national: &str) -> bool {
+        self.leading_digits.as_ref().is_none_or(|leading| leading.is_match(national)) && self.pattern.is_match(national)
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ mod withheld;
 mod writing;
 
 pub use caller::{Caller, CallerReader};
-pub use e164::{E164, Masked, NotE164};
+pub use e164::{E164, Masked, NotE164, Parts};
 pub use number::{Extension, InvalidPhone, NotExtension, Number};
 pub use plan::warm;
 pub use region::{Region, UnknownRegion};

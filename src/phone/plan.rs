@@ -47,10 +47,12 @@ pub(super) struct Shape {
 pub(super) struct Layout {
     pub(super) leading_digits: Option<Pattern>,
     pub(super) pattern: Pattern,
-    /// Groups of the pattern and what stands between them: `$1 $2-$3`.
-    pub(super) template: String,
-    /// How the first group is written after a trunk prefix: `($NP$FG)`.
-    pub(super) trunk_rule: Option<String>,
+    /// Groups of the pattern and what stands between them, as written from abroad: `$1 $2-$3`.
+    pub(super) abroad: String,
+    /// The same as written at home, national prefix included: `8 ($1) $2-$3`.
+    pub(super) at_home: String,
+    /// The same without the national prefix: `($1) $2-$3`.
+    pub(super) in_groups: String,
 }
 
 /// How a national number's length compares with those of its plan.
@@ -122,10 +124,14 @@ pub(super) fn owner(code: u16, national: &str) -> Option<&'static Plan> {
     })
 }
 
+/// No national number has more digits.
+const LONGEST_NATIONAL: usize = 17;
+
 /// `$1` and so on in `template`, a layout's or a trunk transform's, replaced by the groups.
 pub(super) fn expand(template: &str, groups: &[&str]) -> String {
     let mut parts = template.split('$');
-    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut text = String::with_capacity(template.len() + LONGEST_NATIONAL);
+    text.push_str(parts.next().unwrap_or_default());
     for part in parts {
         let (index, literal) = part.split_at(part.len().min(1));
         let group = index.parse::<usize>().ok().and_then(|index| groups.get(index));
@@ -195,6 +201,7 @@ fn plan(metadata: &Metadata, region: Option<Region>) -> Plan {
     let lengths = union(kinds.iter().map(|kind| kind.possible_length()));
     let local_lengths = union(kinds.iter().map(|kind| kind.possible_local_length()));
     let at_start = |source: &str| Pattern::at_start(source);
+    let layout = |format| layout(format, metadata.national_prefix().unwrap_or_default());
     Plan {
         region,
         code: metadata.country_code(),
@@ -210,8 +217,8 @@ fn plan(metadata: &Metadata, region: Option<Region>) -> Plan {
         general: Shape { lengths, pattern: Pattern::whole(shapes.general().national_number().as_str()) },
         kinds: kinds.into_iter().map(shape).collect(),
         local_lengths,
-        national_layouts: metadata.formats().iter().map(layout).collect(),
-        international_layouts: metadata.international_formats().iter().map(layout).collect(),
+        national_layouts: metadata.formats().iter().map(&layout).collect(),
+        international_layouts: metadata.international_formats().iter().map(&layout).collect(),
     }
 }
 
@@ -230,13 +237,32 @@ fn shape(descriptor: &Descriptor) -> Shape {
     }
 }
 
-fn layout(format: &Format) -> Layout {
+fn layout(format: &Format, trunk: &str) -> Layout {
+    let rule = format.national_prefix().filter(|rule| !rule.is_empty());
     Layout {
         leading_digits: format.leading_digits().last().map(|leading| Pattern::at_start(leading.as_str())),
         pattern: Pattern::whole(format.pattern().as_str()),
-        template: format.format().to_owned(),
-        trunk_rule: format.national_prefix().map(str::to_owned).filter(|rule| !rule.is_empty()),
+        abroad: format.format().to_owned(),
+        at_home: with_first_group(format.format(), rule.map(|rule| rule.replace("$NP", trunk))),
+        in_groups: with_first_group(format.format(), rule.map(without_trunk)),
     }
+}
+
+/// In a rule about the national prefix, `($NP$FG)`: the first group of the template.
+const FIRST_GROUP: &str = "$FG";
+
+/// The rule with nothing but an opening bracket in front of the first group.
+fn without_trunk(rule: &str) -> String {
+    let (before, after) = rule.split_once(FIRST_GROUP).unwrap_or_default();
+    let bracket = if before.contains('(') { "(" } else { "" };
+    format!("{bracket}{FIRST_GROUP}{after}")
+}
+
+/// The template with its first group as the rule has it.
+fn with_first_group(template: &str, rule: Option<String>) -> String {
+    let (Some(rule), Some(at)) = (rule, template.find('$')) else { return template.to_owned() };
+    let (first, rest) = template[at..].split_at(2);
+    format!("{}{}{rest}", &template[..at], rule.replace(FIRST_GROUP, first))
 }
 
 fn union<'a>(lengths: impl Iterator<Item = &'a [u16]>) -> Vec<usize> {

@@ -10,6 +10,7 @@
 //! Last, what is read is read once more in its canonical form, until that means itself: libphonenumber drops another national prefix from some
 //! numbers that nobody has, and one caller would have two names.
 
+use super::e164::Parts;
 use super::plan::{self, Fit, Plan};
 use super::writing::Written;
 use super::{E164, InvalidPhone, Number, Region, calling_code, digits, equivalents};
@@ -34,7 +35,7 @@ pub(super) fn read(text: &str, region: Region) -> Result<Number, InvalidPhone> {
 
 /// Whether `number` is one that its country has handed out.
 pub(super) fn is_assigned(number: E164) -> bool {
-    let (code, national) = number.parts();
+    let Parts { code, national } = number.parts();
     plan::owner(code, &national).is_some_and(|plan| plan.is_assigned(&national))
 }
 
