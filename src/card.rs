@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use crate::contact::{CompanyId, Element, GroupId, LeadId, PartyId, StageId, UnixSeconds, UserId};
 use crate::phone::Number;
 
-pub use self::ready::{Ready, Slot};
+pub use self::ready::{Ready, Slot, Tag};
 pub use self::words::Words;
 
 /// One contact, or company, with its leads, ready to be shown. Personal data: the `Debug` form shows the id only.
@@ -57,7 +57,7 @@ pub struct Card {
     pub partial: Partial,
     /// Every readable number of the contact: what ownership is decided on.
     pub numbers: Vec<Number>,
-    /// The card as it is shown, once somebody has made it ready.
+    /// The card as it is shown, where the card is kept and somebody has made it ready.
     pub ready: Slot,
 }
 
@@ -95,8 +95,7 @@ impl Partial {
 }
 
 /// A part of an answer that could not be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The details of the leads.
     Leads,
@@ -108,8 +107,21 @@ pub enum Part {
     CatalogElements,
 }
 
+impl Part {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Leads => "leads",
+            Self::Owner => "owner",
+            Self::Company => "company",
+            Self::CatalogElements => "catalog_elements",
+        }
+    }
+}
+
 /// The company of a contact. The name is absent when the CRM would not tell it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Company {
     /// Its id.
     pub id: CompanyId,
@@ -118,7 +130,7 @@ pub struct Company {
 }
 
 /// The CRM user responsible for a contact. The name is absent when the token may not list users.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The user's id.
     pub id: UserId,
@@ -129,7 +141,7 @@ pub struct Owner {
 }
 
 /// A group of users. The name is absent when the CRM would not tell it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Its id.
     pub id: GroupId,
@@ -181,7 +193,7 @@ impl LeadState {
 }
 
 /// One lead of a contact. Only `id` and `url` are always there.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LeadView {
     /// Its id.
     pub id: LeadId,
@@ -200,7 +212,6 @@ pub struct LeadView {
     /// When it was last changed.
     pub updated_at: Option<Timestamp>,
     /// Linked elements of the account's lists, for those who ask.
-    #[serde(skip)]
     pub elements: Vec<Element>,
 }
 

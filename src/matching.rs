@@ -16,13 +16,23 @@ use crate::outcome::VerdictKind;
 use crate::phone::{self, Number, Region};
 
 /// How a stored number equals the one asked about. Exact sorts before equivalent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatchKind {
     /// The same E.164 number.
     Exact,
     /// The same phone before or after a national re-numbering.
     Equivalent,
+}
+
+impl MatchKind {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Equivalent => "equivalent",
+        }
+    }
 }
 
 /// How strongly a set of numbers owns the one asked about. Sorts strongest first.

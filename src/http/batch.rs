@@ -4,12 +4,11 @@
 //! A number that fails fails alone: its place in the results holds the problem.
 
 use axum::Extension;
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Uri};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +24,7 @@ use super::request_id::RequestId;
 use super::{Api, body};
 use crate::lookup::Answer;
 use crate::phone::Region;
-use crate::render::{self, Asked};
+use crate::render::{self, Asked, Format};
 
 /// More numbers in one batch are refused.
 const MAX_PHONES: usize = 100;
@@ -64,9 +63,10 @@ async fn answer(api: &Api, id: &RequestId, headers: &HeaderMap, uri: &Uri, body:
     let region = batch.region()?.or(query.region);
     let asked: Vec<Asked<'_>> = batch.phones.iter().map(|input| Asked { input: input.into() }).collect();
     let outcomes = join_all(asked.iter().map(|asked| ask(api, &asked.input, region, &query.wants))).await;
-    let results = asked.iter().zip(&outcomes).map(|(asked, outcome)| result(outcome, asked, id)).collect();
-    let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    Ok((no_store, Json(Results { results })).into_response())
+    let results: Vec<_> = asked.iter().zip(&outcomes).map(|(asked, outcome)| result(outcome, asked, id)).collect();
+    let body = [br#"{"results":["#, &*results.join(&b','), b"]}"].concat();
+    let json = HeaderValue::from_static(Format::Json.content_type());
+    Ok(([(CONTENT_TYPE, json), (CACHE_CONTROL, HeaderValue::from_static("no-store"))], body).into_response())
 }
 
 /// The questions.
@@ -97,17 +97,11 @@ fn refused(parameter: &'static str, why: &'static str) -> ApiError {
     ApiError::InvalidParameter(vec![Fault { parameter, why }])
 }
 
+/// The problem in place of an answer.
 #[derive(Serialize)]
-struct Results<T> {
-    results: Vec<T>,
-}
-
-/// One place in the results.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Item<'a, Card> {
-    Answered(Card),
-    Refused { phone: Phone<'a>, error: Problem<'a> },
+struct Refused<'a> {
+    phone: Phone<'a>,
+    error: Problem<'a>,
 }
 
 /// What is known of a number that was not answered.
@@ -117,12 +111,13 @@ struct Phone<'a> {
     e164: Option<String>,
 }
 
-fn result<'a>(outcome: &'a Result<Answer, Refusal>, asked: &'a Asked<'_>, id: &'a RequestId) -> impl Serialize + 'a {
+fn result(outcome: &Result<Answer, Refusal>, asked: &Asked<'_>, id: &RequestId) -> Vec<u8> {
     match outcome {
-        Ok(answer) => Item::Answered(render::json_body(answer, asked)),
-        Err(refusal) => Item::Refused {
-            phone: Phone { input: &asked.input, e164: refusal.number.as_ref().map(|number| number.e164.to_string()) },
-            error: refusal.error.problem(id),
-        },
+        Ok(answer) => render::json_body(answer, asked),
+        Err(refusal) => {
+            let e164 = refusal.number.as_ref().map(|number| number.e164.to_string());
+            let refused = Refused { phone: Phone { input: &asked.input, e164 }, error: refusal.error.problem(id) };
+            serde_json::to_vec(&refused).expect("a problem has only string keys")
+        }
     }
 }

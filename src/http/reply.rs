@@ -16,6 +16,7 @@ use super::error::ApiError;
 use super::head::{Varying, head};
 use super::query::LookupQuery;
 use super::request_id::RequestId;
+use crate::card::Tag;
 use crate::crm::WebLinks;
 use crate::lookup::{Answer, Freshness, LookupFailure};
 use crate::phone::Number;
@@ -56,10 +57,9 @@ impl Reply<'_> {
     /// The response with an answer; 304 if the caller has it already.
     pub(super) fn answer(&self, answer: &Answer, request: &HeaderMap) -> Response {
         let rendered = render::render(self.format, answer, &self.asked(), &self.options(answer.finding.number()));
-        let has_tag = self.format == Format::Json && rendered.status == StatusCode::OK;
-        let tag = has_tag.then(|| render::etag(answer));
-        let is_known = tag.as_ref().is_some_and(|tag| cache_headers::is_known(request, tag));
-        let varying = Varying { id: self.id, freshness: &answer.freshness, tag: tag.as_deref() };
+        let tag = rendered.tag.as_ref().filter(|_| rendered.status == StatusCode::OK).map(Tag::as_str);
+        let is_known = tag.is_some_and(|tag| cache_headers::is_known(request, tag));
+        let varying = Varying { id: self.id, freshness: &answer.freshness, tag };
         let mut response = Response::new(rendered.body.into());
         *response.status_mut() = rendered.status;
         *response.headers_mut() = head(self.format, &varying);

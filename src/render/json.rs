@@ -1,216 +1,217 @@
 //! The answer for programs: the contract's members in the contract's order, absent values as null, arrays always arrays.
-
-use jiff::Timestamp;
-use serde::Serialize;
+//!
+//! It has three parts. The beginning repeats how the caller wrote the number, the end tells how the answer was found and how old it is. The
+//! middle is most of the bytes and nearly all of the work; only the CRM can change it, and the validator is made of it. It is kept on a card
+//! that has room for it, and copied from then on; but only in the common case: one contact, asked about without an extension and without
+//! the elements of lists.
 
 use super::Asked;
 use super::line::Line;
-use crate::card::{Card, Company, LeadView, Owner, Part, TagView};
-use crate::contact::{self, CatalogId, ElementId, PartyKind};
+use super::members::{Json, Members, Value, array, object};
+use crate::card::{Card, Company, Group, LeadState, LeadView, Owner, Part, Ready, Slot, Tag, TagView};
+use crate::contact::Element;
 use crate::crm::dictionary::ElementNames;
 use crate::lookup::{Answer, Finding, Found, Freshness};
-use crate::matching::MatchKind;
-use crate::outcome::{AnswerKind, CacheStatus};
+use crate::phone::E164;
 
-/// What every document with an answer begins with, up to the caller's own spelling of the number.
-pub(super) const INPUT: &str = r#"{"found":true,"phone":{"input":"#;
-/// What the part about the cache begins with, up to the status.
-pub(super) const TAIL: &str = r#","cache":{"status":""#;
+/// Room for a common answer.
+const USUAL: usize = 1_024;
 
-/// The whole document. Its beginning and its end are known to [`super::ready`].
-#[derive(Serialize)]
-pub(super) struct Document<'a> {
-    found: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    phone: Phone<'a>,
-    #[serde(flatten)]
-    who: Who<'a>,
-    cache: Cache,
+/// The whole document, and its validator.
+pub(super) fn document(answer: &Answer, asked: &Asked<'_>) -> (Vec<u8>, Tag) {
+    let mut json = Json::with_capacity(USUAL);
+    beginning(&mut json, answer, asked);
+    let tag = middle(&mut json, answer);
+    end(&mut json, &answer.freshness);
+    (json.into_bytes(), tag)
 }
 
-impl<'a> Document<'a> {
-    pub(super) fn new(answer: &'a Answer, asked: &'a Asked<'_>) -> Self {
-        let kind = answer.finding.kind();
-        Self {
-            found: kind == AnswerKind::Found,
-            reason: (kind != AnswerKind::Found).then_some(kind.as_str()),
-            phone: Phone { input: &asked.input, line: Line::of(answer) },
-            who: Who::new(answer),
-            cache: Cache::from(&answer.freshness),
+fn beginning(json: &mut Json, answer: &Answer, asked: &Asked<'_>) {
+    match &answer.finding {
+        Finding::Found(_) => json.raw(r#"{"found":true"#),
+        _ => {
+            json.raw(r#"{"found":false"#);
+            json.more().member("reason", answer.finding.kind().as_str());
         }
     }
+    json.raw(r#","phone":{"input":"#);
+    json.value(&*asked.input);
 }
 
-#[derive(Serialize)]
-struct Phone<'a> {
-    input: &'a str,
-    #[serde(flatten)]
-    line: Line,
+fn end(json: &mut Json, freshness: &Freshness) {
+    json.more().member(
+        "cache",
+        object(|cache| {
+            cache.member("status", freshness.status.as_str());
+            cache.member("age_s", freshness.age.as_secs());
+            cache.member("stale", freshness.is_stale());
+        }),
+    );
+    json.raw("}");
 }
 
-/// The part that only the CRM can change; the `ETag` is made of it.
-#[derive(Serialize)]
-pub(super) struct Who<'a> {
-    contact: Option<Contact<'a>>,
-    leads: Leads<'a>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    partial: Vec<Part>,
-    matches: Matches<'a>,
+/// The middle, from the card if it is kept there.
+fn middle(json: &mut Json, answer: &Answer) -> Tag {
+    let place = place(answer);
+    if let Some(ready) = place.and_then(|(slot, number)| slot.get(number)) {
+        json.raw(&ready.text);
+        return ready.tag;
+    }
+    let begin = json.bytes().len();
+    line(json, &Line::of(answer));
+    who(json, if let Finding::Found(found) = &answer.finding { Some(found) } else { None });
+    let text = &json.bytes()[begin..];
+    let tag = Tag::of(text);
+    if let Some((slot, number)) = place {
+        slot.keep(|| Ready { number, text: text.into(), tag });
+    }
+    tag
 }
 
-impl<'a> Who<'a> {
-    pub(super) fn new(answer: &'a Answer) -> Self {
-        let Finding::Found(found) = &answer.finding else {
-            let matches = Matches { count: 0, kind: None, others: Vec::new() };
-            return Self { contact: None, leads: Leads::Plain(&[]), partial: Vec::new(), matches };
-        };
-        Self {
-            contact: Some(Contact::new(found)),
-            leads: Leads::new(found),
-            partial: partial(found),
-            matches: Matches {
-                count: 1 + found.others.len(),
-                kind: Some(found.kind),
-                others: found.others.iter().map(|card| Other::from(&**card)).collect(),
-            },
-        }
+/// Where the middle of this answer is kept.
+fn place(answer: &Answer) -> Option<(&Slot, E164)> {
+    let Finding::Found(found) = &answer.finding else { return None };
+    let Found { number, best, others, elements, .. } = found;
+    let is_common = others.is_empty() && elements.is_none() && number.extension.is_none();
+    is_common.then(|| (&best.ready, number.e164))
+}
+
+/// What is left of the part about the number, and its end.
+fn line(json: &mut Json, line: &Line) {
+    let mut phone = json.more();
+    phone.member("e164", line.e164.as_deref());
+    phone.member("national", line.national.as_deref());
+    phone.member("international", line.international.as_deref());
+    phone.member("region", line.region);
+    phone.member("extension", line.extension.as_deref());
+    json.raw("}");
+}
+
+/// Whose number it is.
+fn who(json: &mut Json, found: Option<&Found>) {
+    let mut document = json.more();
+    document.member("contact", found.map(contact));
+    document.member("leads", array(found.into_iter().flat_map(leads)));
+    let mut partial = found.into_iter().flat_map(partial).peekable();
+    if partial.peek().is_some() {
+        document.member("partial", array(partial.map(Part::as_str)));
+    }
+    let others = found.map_or(&[][..], |found| &found.others);
+    document.member(
+        "matches",
+        object(|matches| {
+            matches.member("count", found.map_or(0, |_| 1 + others.len() as u64));
+            matches.member("kind", found.map(|found| found.kind.as_str()));
+            matches.member("others", array(others.iter().map(|card| other(card))));
+        }),
+    );
+}
+
+fn contact(found: &Found) -> impl Value {
+    let card = &*found.best;
+    object(move |contact| {
+        contact.member("kind", card.id.kind().as_str());
+        contact.member("id", card.id.number());
+        contact.member("name", &*card.name);
+        contact.member("first_name", card.first_name.as_deref());
+        contact.member("last_name", card.last_name.as_deref());
+        contact.member("url", &*card.url);
+        contact.member("phones", array(card.phones.iter().map(String::as_str)));
+        contact.member("emails", array(card.emails.iter().map(String::as_str)));
+        contact.member("company", card.company.as_ref().map(company));
+        contact.member("owner", card.owner.as_ref().map(owner));
+        contact.member("tags", array(card.tags.iter().map(tag)));
+        contact.member("created_at", card.created_at);
+        contact.member("updated_at", card.updated_at);
+        contact.member("next_task_at", card.next_task_at);
+        catalog_elements(contact, found, &card.elements);
+    })
+}
+
+fn company(company: &Company) -> impl Value {
+    named(company.id.0, company.name.as_deref())
+}
+
+fn owner(owner: &Owner) -> impl Value {
+    object(|object| {
+        object.member("id", owner.id.0);
+        object.member("name", owner.name.as_deref());
+        object.member("group", owner.group.as_ref().map(group));
+    })
+}
+
+fn group(group: &Group) -> impl Value {
+    named(group.id.0, group.name.as_deref())
+}
+
+fn named(id: u64, name: Option<&str>) -> impl Value {
+    object(move |object| {
+        object.member("id", id);
+        object.member("name", name);
+    })
+}
+
+fn tag(tag: &TagView) -> impl Value {
+    object(|object| {
+        object.member("name", &*tag.name);
+        object.member("color", tag.color.as_deref());
+    })
+}
+
+fn leads(found: &Found) -> impl Iterator<Item: Value> {
+    found.best.leads.iter().map(|lead| self::lead(lead, found))
+}
+
+fn lead(view: &LeadView, found: &Found) -> impl Value {
+    object(|lead| {
+        lead.member("id", view.id.0);
+        lead.member("name", view.name.as_deref());
+        lead.member("price", view.price.as_ref());
+        lead.member("pipeline", view.pipeline.as_deref());
+        lead.member("stage", view.stage.as_deref());
+        lead.member("state", view.state.map(LeadState::as_str));
+        lead.member("url", &*view.url);
+        lead.member("updated_at", view.updated_at);
+        catalog_elements(lead, found, &view.elements);
+    })
+}
+
+/// Another party of the same kind with the same number: enough to choose it and to open it.
+fn other(card: &Card) -> impl Value {
+    object(|other| {
+        other.member("id", card.id.number());
+        other.member("name", &*card.name);
+        other.member("url", &*card.url);
+    })
+}
+
+/// The elements of the account's lists, for those who asked for them.
+fn catalog_elements(members: &mut Members<'_>, found: &Found, elements: &[Element]) {
+    if let Some(names) = &found.elements {
+        members.member("catalog_elements", array(elements.iter().map(|element| self::element(element, &names.known))));
     }
 }
 
-#[derive(Serialize)]
-struct Contact<'a> {
-    kind: PartyKind,
-    id: u64,
-    name: &'a str,
-    first_name: Option<&'a str>,
-    last_name: Option<&'a str>,
-    url: &'a str,
-    phones: &'a [String],
-    emails: &'a [String],
-    company: Option<&'a Company>,
-    owner: Option<&'a Owner>,
-    tags: &'a [TagView],
-    created_at: Option<Timestamp>,
-    updated_at: Option<Timestamp>,
-    next_task_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    catalog_elements: Option<Vec<Element<'a>>>,
+fn element(element: &Element, names: &ElementNames) -> impl Value {
+    object(|object| {
+        object.member("id", element.id.0);
+        object.member("name", name(element, names));
+        object.member("catalog_id", element.catalog.map(|catalog| catalog.0));
+        object.member("quantity", element.quantity.as_ref());
+        object.member("price_id", element.price_field);
+    })
 }
 
-impl<'a> Contact<'a> {
-    fn new(found: &'a Found) -> Self {
-        let card = &*found.best;
-        Self {
-            kind: card.id.kind(),
-            id: card.id.number(),
-            name: &card.name,
-            first_name: card.first_name.as_deref(),
-            last_name: card.last_name.as_deref(),
-            url: &card.url,
-            phones: &card.phones,
-            emails: &card.emails,
-            company: card.company.as_ref(),
-            owner: card.owner.as_ref(),
-            tags: &card.tags,
-            created_at: card.created_at,
-            updated_at: card.updated_at,
-            next_task_at: card.next_task_at,
-            catalog_elements: found.elements.as_ref().map(|names| elements(&card.elements, &names.known)),
-        }
-    }
-}
-
-/// The leads, with their list elements for those who asked for these.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Leads<'a> {
-    Plain(&'a [LeadView]),
-    WithElements(Vec<Lead<'a>>),
-}
-
-#[derive(Serialize)]
-struct Lead<'a> {
-    #[serde(flatten)]
-    view: &'a LeadView,
-    catalog_elements: Vec<Element<'a>>,
-}
-
-impl<'a> Leads<'a> {
-    fn new(found: &'a Found) -> Self {
-        let leads = &found.best.leads;
-        let Some(names) = &found.elements else { return Self::Plain(leads) };
-        let lead = |view: &'a LeadView| Lead { view, catalog_elements: elements(&view.elements, &names.known) };
-        Self::WithElements(leads.iter().map(lead).collect())
-    }
-}
-
-/// An element of one of the account's lists.
-#[derive(Serialize)]
-struct Element<'a> {
-    id: ElementId,
-    name: Option<&'a str>,
-    catalog_id: Option<CatalogId>,
-    quantity: Option<&'a serde_json::Number>,
-    price_id: Option<u64>,
-}
-
-fn elements<'a>(elements: &'a [contact::Element], names: &'a ElementNames) -> Vec<Element<'a>> {
-    let shown = |element: &'a contact::Element| Element {
-        id: element.id,
-        name: name(element, names),
-        catalog_id: element.catalog,
-        quantity: element.quantity.as_ref(),
-        price_id: element.price_field,
-    };
-    elements.iter().map(shown).collect()
-}
-
-fn name<'a>(element: &contact::Element, names: &'a ElementNames) -> Option<&'a str> {
+fn name<'a>(element: &Element, names: &'a ElementNames) -> Option<&'a str> {
     names.get(&(element.catalog?, element.id)).map(|name| &**name)
 }
 
 /// The parts that could not be had: those of the card, and the names of the elements asked for.
-fn partial(found: &Found) -> Vec<Part> {
+fn partial(found: &Found) -> impl Iterator<Item = Part> {
     let card = &found.best;
     let lacks_names = found.elements.as_ref().is_some_and(|names| {
         let mut all = card.elements.iter().chain(card.leads.iter().flat_map(|lead| &lead.elements));
         names.degraded && all.any(|element| name(element, &names.known).is_none())
     });
-    card.partial.parts().chain(lacks_names.then_some(Part::CatalogElements)).collect()
-}
-
-#[derive(Serialize)]
-struct Matches<'a> {
-    count: usize,
-    kind: Option<MatchKind>,
-    others: Vec<Other<'a>>,
-}
-
-/// Another party of the same kind with the same number: enough to choose it and to open it.
-#[derive(Serialize)]
-struct Other<'a> {
-    id: u64,
-    name: &'a str,
-    url: &'a str,
-}
-
-impl<'a> From<&'a Card> for Other<'a> {
-    fn from(card: &'a Card) -> Self {
-        Self { id: card.id.number(), name: &card.name, url: &card.url }
-    }
-}
-
-#[derive(Serialize)]
-struct Cache {
-    status: &'static str,
-    age_s: u64,
-    stale: bool,
-}
-
-impl From<&Freshness> for Cache {
-    fn from(freshness: &Freshness) -> Self {
-        let status: CacheStatus = freshness.status;
-        Self { status: status.as_str(), age_s: freshness.age.as_secs(), stale: freshness.is_stale() }
-    }
+    card.partial.parts().chain(lacks_names.then_some(Part::CatalogElements))
 }

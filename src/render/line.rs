@@ -1,12 +1,10 @@
 //! The number that was asked about, in every form that answers show it.
 
-use serde::Serialize;
-
 use crate::lookup::{Answer, Finding};
-use crate::phone::Number;
+use crate::phone::{Number, Region};
 
 /// A number, formatted. All absent when there was none: withheld, or an extension of the house.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 pub(super) struct Line {
     /// `+14155550123`.
     pub(super) e164: Option<String>,
@@ -15,7 +13,7 @@ pub(super) struct Line {
     /// As written abroad.
     pub(super) international: Option<String>,
     /// Where it belongs.
-    pub(super) region: Option<String>,
+    pub(super) region: Option<&'static str>,
     /// The digits after the number, or instead of one.
     pub(super) extension: Option<String>,
 }
@@ -34,11 +32,12 @@ impl Line {
 
 impl From<&Number> for Line {
     fn from(number: &Number) -> Self {
+        let parts = number.e164.parts();
         Self {
             e164: Some(number.e164.to_string()),
-            national: Some(number.e164.national()),
-            international: Some(number.e164.international()),
-            region: number.e164.region().map(|region| region.as_str().to_owned()),
+            national: Some(parts.national()),
+            international: Some(parts.international()),
+            region: parts.region().map(Region::as_str),
             extension: number.extension.as_ref().map(ToString::to_string),
         }
     }

@@ -4,16 +4,15 @@
 //! (the time, where to make a new contact) comes in with [`Options`]. Every format has the same facts in it; what differs is what its
 //! readers can bear. Choosing the format, headers and problem documents belong to `http`.
 
-mod etag;
 mod facts;
 mod flat;
 mod format;
 mod hash;
 mod json;
 mod line;
+mod members;
 mod page;
 mod profile;
-mod ready;
 mod text;
 mod vcard;
 mod xml;
@@ -24,8 +23,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::StatusCode;
 use jiff::Timestamp;
-use serde::Serialize;
 
+use crate::card::Tag;
 use crate::lookup::{Answer, Finding};
 use crate::phone::{Number, Region};
 
@@ -93,29 +92,27 @@ pub struct Rendered {
     pub content_type: &'static str,
     /// The bytes.
     pub body: Bytes,
+    /// The validator, in the form that has one: changes when the card does, not with its age, the cache's status or the spelling of the
+    /// number.
+    pub tag: Option<Tag>,
 }
 
 /// Shows an answer.
 #[must_use]
 pub fn render(format: Format, answer: &Answer, asked: &Asked<'_>, options: &Options) -> Rendered {
-    let body: Bytes = match format {
-        Format::Json => json_body_bytes(answer, asked),
-        Format::Text => text::line(answer, options).into(),
-        Format::Html => page::page(answer, options).into(),
-        Format::Vcard => vcard(answer).into(),
-        Format::Xml => xml::directory(answer).into(),
-        Format::Flat => flat::object(answer).into(),
-        Format::Hash => hash::pairs(answer, options).into(),
+    let (body, tag): (Bytes, _) = match format {
+        Format::Json => {
+            let (document, tag) = json::document(answer, asked);
+            (document.into(), Some(tag))
+        }
+        Format::Text => (text::line(answer, options).into(), None),
+        Format::Html => (page::page(answer, options).into(), None),
+        Format::Vcard => (vcard(answer).into(), None),
+        Format::Xml => (xml::directory(answer).into(), None),
+        Format::Flat => (flat::object(answer).into(), None),
+        Format::Hash => (hash::pairs(answer, options).into(), None),
     };
-    Rendered { status: status(format, answer, options), content_type: format.content_type(), body }
-}
-
-/// From what is ready, or else serialised as a whole.
-fn json_body_bytes(answer: &Answer, asked: &Asked<'_>) -> Bytes {
-    if let Some(ready) = ready::of(answer) {
-        return ready::document(&ready.text, asked, &answer.freshness).into();
-    }
-    serde_json::to_vec(&json::Document::new(answer, asked)).expect("a card has only string keys").into()
+    Rendered { status: status(format, answer, options), content_type: format.content_type(), body, tag }
 }
 
 /// A vCard needs somebody to be about; without one there is nothing in the answer but its status.
@@ -140,13 +137,7 @@ pub fn render_error(format: Format, failure: &Failure<'_>, asked: &Asked<'_>, op
         Format::Html => (failure.status, page::failure(failure, asked, options).into()),
         Format::Json | Format::Flat | Format::Vcard => return None,
     };
-    Some(Rendered { status, content_type: format.content_type(), body })
-}
-
-/// The value of `ETag`: changes when the card does, not with its age, the cache's status or the spelling of the number.
-#[must_use]
-pub fn etag(answer: &Answer) -> Cow<'_, str> {
-    ready::of(answer).map_or_else(|| etag::of(answer).into(), |ready| Cow::Borrowed(&*ready.tag))
+    Some(Rendered { status, content_type: format.content_type(), body, tag: None })
 }
 
 /// The value of `Content-Security-Policy` for every html answer.
@@ -155,10 +146,10 @@ pub fn content_security_policy() -> &'static str {
     page::content_security_policy()
 }
 
-/// The json answer as a value, for `POST /lookup`, which puts many into one document.
+/// The json answer alone, for `POST /lookup`, which puts many into one document.
 #[must_use]
-pub fn json_body<'a>(answer: &'a Answer, asked: &'a Asked<'_>) -> impl Serialize + 'a {
-    json::Document::new(answer, asked)
+pub fn json_body(answer: &Answer, asked: &Asked<'_>) -> Vec<u8> {
+    json::document(answer, asked).0
 }
 
 /// Shapes without content: what is inside is personal data.

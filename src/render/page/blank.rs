@@ -16,7 +16,7 @@ struct Page {
     style: &'static str,
     mood: &'static str,
     caption: Option<&'static str>,
-    region: Option<String>,
+    region: Option<&'static str>,
     headline: String,
     message: String,
     actions: Vec<Action>,

@@ -108,7 +108,7 @@ struct Name<'a> {
 /// The number on the line.
 struct Caller {
     number: String,
-    region: Option<String>,
+    region: Option<&'static str>,
     href: Option<String>,
 }
 
