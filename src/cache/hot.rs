@@ -3,6 +3,9 @@
 //! Only a memory of work done: a card is taken from here only for the very record it was made from, so nothing can be told from here that
 //! the store would not tell. It is bounded, and a card that finds its places taken takes the oldest one; moka is not asked a second time
 //! on a hit.
+//!
+//! A card is let in when it is asked for again before another one that would lie beside it: whoever is asked for once, as in a scan of all
+//! numbers, pushes out nobody whose ten phones are ringing.
 
 use std::mem::size_of;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +24,16 @@ const USUAL: u64 = 4_096;
 /// The hot cards.
 #[derive(Debug)]
 pub(super) struct Hot {
-    sets: Vec<RwLock<Vec<Made>>>,
+    sets: Vec<Set>,
     bytes: AtomicU64,
     bound: u64,
+}
+
+#[derive(Debug, Default)]
+struct Set {
+    cards: RwLock<Vec<Made>>,
+    /// Who was asked for last and was not here.
+    missed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -38,19 +48,24 @@ impl Hot {
     /// Room for cards of `bound` bytes in all.
     pub(super) fn new(bound: u64) -> Self {
         let sets = usize::try_from(bound / USUAL).unwrap_or(usize::MAX).clamp(SET, 1 << 16) / SET;
-        Self { sets: (0..sets).map(|_| RwLock::default()).collect(), bytes: AtomicU64::new(0), bound }
+        Self { sets: (0..sets).map(|_| Set::default()).collect(), bytes: AtomicU64::new(0), bound }
     }
 
     /// The card that was made from this record.
     pub(super) fn get(&self, key: PartyKey, record: &Record) -> Option<Arc<Card>> {
-        let set = self.set(key).read().unwrap_or_else(PoisonError::into_inner);
+        let set = self.set(key).cards.read().unwrap_or_else(PoisonError::into_inner);
         set.iter().find(|made| made.key == key && made.record.is(record)).map(|made| Arc::clone(&made.card))
+    }
+
+    /// Whether a card that is not here should be, now that it is asked for.
+    pub(super) fn is_wanted(&self, key: PartyKey) -> bool {
+        self.set(key).missed.swap(key.get(), Ordering::Relaxed) == key.get()
     }
 
     /// Keeps the card that was made from this record, if there is room.
     pub(super) fn put(&self, key: PartyKey, record: Record, card: Arc<Card>) {
         let bytes = bytes(&card);
-        let mut set = self.set(key).write().unwrap_or_else(PoisonError::into_inner);
+        let mut set = self.set(key).cards.write().unwrap_or_else(PoisonError::into_inner);
         self.take_out(&mut set, |made| made.key == key);
         while !set.is_empty() && (set.len() >= SET || !self.has_room(bytes)) {
             let oldest = set.remove(0);
@@ -64,7 +79,7 @@ impl Hot {
 
     /// Lets go of the card that was made from this record.
     pub(super) fn forget(&self, key: PartyKey, record: &Record) {
-        let mut set = self.set(key).write().unwrap_or_else(PoisonError::into_inner);
+        let mut set = self.set(key).cards.write().unwrap_or_else(PoisonError::into_inner);
         self.take_out(&mut set, |made| made.record.is(record));
     }
 
@@ -88,7 +103,7 @@ impl Hot {
         });
     }
 
-    fn set(&self, key: PartyKey) -> &RwLock<Vec<Made>> {
+    fn set(&self, key: PartyKey) -> &Set {
         &self.sets[key.spread(self.sets.len())]
     }
 }
@@ -162,6 +177,14 @@ mod tests {
         assert!(hot.get(key, &old).is_none());
         assert_eq!(hot.get(key, &new).unwrap().name, "Anna B.");
         assert!(hot.bytes() < 2 * bytes);
+    }
+
+    #[test]
+    fn a_card_is_wanted_when_it_is_asked_for_again() {
+        let hot = Hot::new(1);
+        let ((anna, ..), (rita, ..)) = (made(7, "Anna"), made(8, "Rita"));
+        let asked = [anna, rita, anna, anna, anna].map(|key| hot.is_wanted(key));
+        assert_eq!(asked, [false, false, false, true, true]);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! A map without a bound of its own. What is known of a number is of no use without the cards of its owners, so it is taken out when one of
 //! them leaves the bounded store, and its bytes are part of that card's weight ([`super::store`]).
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use super::entry::{Entry, Outcome};
@@ -22,10 +22,10 @@ pub(super) const NUMBER_BYTES: usize = 28 + 80;
 /// Shards: so many that threads hardly meet.
 const SHARD_BITS: u32 = 6;
 
-/// The numbers and their entries.
+/// The numbers and their entries. The keys are the CRM's: nobody outside can choose them so that they collide.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    shards: Vec<RwLock<HashMap<E164, Box<Thin>>>>,
+    shards: Vec<RwLock<FxHashMap<E164, Box<Thin>>>>,
     len: AtomicU64,
     clock: Clock,
 }
@@ -68,11 +68,11 @@ impl Numbers {
     }
 
     /// Nothing panics while it holds the lock.
-    fn read(&self, key: E164) -> RwLockReadGuard<'_, HashMap<E164, Box<Thin>>> {
+    fn read(&self, key: E164) -> RwLockReadGuard<'_, FxHashMap<E164, Box<Thin>>> {
         self.shards[shard(key)].read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, key: E164) -> RwLockWriteGuard<'_, HashMap<E164, Box<Thin>>> {
+    fn write(&self, key: E164) -> RwLockWriteGuard<'_, FxHashMap<E164, Box<Thin>>> {
         self.shards[shard(key)].write().unwrap_or_else(PoisonError::into_inner)
     }
 }

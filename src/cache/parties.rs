@@ -20,6 +20,10 @@ impl PartyKey {
     pub(super) const LEAST: Self = Self(0);
     pub(super) const GREATEST: Self = Self(u64::MAX);
 
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
+
     /// One of so many places, spread evenly also over keys that follow each other.
     pub(super) fn spread(self, places: usize) -> usize {
         let mixed = u128::from(self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));

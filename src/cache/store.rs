@@ -18,6 +18,7 @@ use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Moka;
 use prometheus::IntCounter;
+use rustc_hash::FxBuildHasher;
 use tokio::time::Instant;
 
 use super::entry::{Entry, Lifetimes, Outcome};
@@ -28,7 +29,7 @@ use super::links::Links;
 use super::numbers::{Clock, Numbers};
 use super::parties::PartyKey;
 use super::record::{Record, Stored};
-use crate::card::{Card, Words};
+use crate::card::{Card, Slot, Words};
 use crate::contact::PartyId;
 use crate::metrics::Metrics;
 use crate::outcome::{EntryKind, EvictionCause};
@@ -43,7 +44,8 @@ const SCANNED: usize = 1_500;
 /// All that is remembered.
 #[derive(Debug)]
 pub(super) struct Store {
-    cards: Moka<PartyKey, Record>,
+    /// The keys are the CRM's: nobody outside can choose them so that they collide.
+    cards: Moka<PartyKey, Record, FxBuildHasher>,
     unknown: Moka<E164, Arc<Entry>>,
     shared: Arc<Shared>,
     /// Which of the cards show a lead or a company.
@@ -138,17 +140,21 @@ impl Store {
         removed
     }
 
-    /// The card of a contact, for somebody who asked: it is hot from now on.
+    /// The card of a contact, for somebody who asked: it is hot if somebody else did so a moment ago.
     pub(super) fn shown(&self, id: PartyId) -> Option<Arc<Card>> {
         let key = id.into();
         let record = self.cards.get(&key)?;
         if let Some(card) = self.shared.hot.get(key, &record) {
             return Some(card);
         }
-        let card = Arc::new(record.read(&self.shared.words, self.clock).card);
+        let card = record.read(&self.shared.words, self.clock).card;
         if card.id != id {
             return None;
         }
+        if !self.shared.hot.is_wanted(key) {
+            return Some(Arc::new(card));
+        }
+        let card = Arc::new(Card { ready: Slot::open(), ..card });
         self.shared.hot.put(key, record.clone(), Arc::clone(&card));
         if !self.cards.contains_key(&key) {
             self.shared.hot.forget(key, &record); // It has left meanwhile.
@@ -224,25 +230,27 @@ impl Store {
 }
 
 /// Runs moka's pending housekeeping, so that its counts are exact.
-fn settled<K, V>(cache: &Moka<K, V>) -> &Moka<K, V>
+fn settled<K, V, S>(cache: &Moka<K, V, S>) -> &Moka<K, V, S>
 where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    S: std::hash::BuildHasher + Clone + Send + Sync + 'static,
 {
     cache.run_pending_tasks();
     cache
 }
 
 /// One store, bounded by weight; `on_leave` hears of every value that leaves it or is replaced.
-fn bounded<K, V>(
+fn bounded<K, V, S>(
     bytes: u64,
     backstop: Duration,
     weigh: impl Fn(&V) -> usize + Send + Sync + 'static,
     on_leave: impl Fn(&V, RemovalCause) + Send + Sync + 'static,
-) -> Moka<K, V>
+) -> Moka<K, V, S>
 where
     K: std::hash::Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
+    S: std::hash::BuildHasher + Clone + Default + Send + Sync + 'static,
 {
     Moka::builder()
         .max_capacity(bytes)
@@ -250,7 +258,7 @@ where
         .eviction_policy(EvictionPolicy::lru())
         .time_to_idle(backstop)
         .eviction_listener(move |_, value, cause| on_leave(&value, cause))
-        .build()
+        .build_with_hasher(S::default())
 }
 
 /// Counters by why an entry left.
@@ -339,11 +347,13 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_is_asked_for_is_made_once() {
+    fn a_card_that_is_asked_for_again_is_made_once_from_then_on() {
         let store = store();
         put(&store, &[1], 1);
         let first = store.shown(ANNA).unwrap();
-        assert!(Arc::ptr_eq(&first, &store.shown(ANNA).unwrap()));
+        let second = store.shown(ANNA).unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&second, &store.shown(ANNA).unwrap()));
         put(&store, &[1, 2], 2);
         assert_eq!(store.shown(ANNA).unwrap().numbers.len(), 2);
         store.remove_card(ANNA);
