@@ -1,7 +1,8 @@
-//! What the service's own part of a lookup costs when it is no hit: a miss, a caller who waits at another's fill, a call that is refused.
+//! What the service's own part of a lookup costs when it is no hit: a miss, a caller who waits at another's fill, a call that is refused; and
+//! what reading a number costs (`reading.rs`).
 //! In one thread, without HTTP, on a clock that runs ahead whenever nobody computes, so that neither quota nor CRM takes time.
 //!
-//! `stocked cost miss|coalesced|refused N`. *miss*: search, verification, leads, names and card from answers of the sandbox CRM, the entry forgotten
+//! `stocked cost miss|coalesced|refused|reading N`. *miss*: search, verification, leads, names and card from answers of the sandbox CRM, the entry forgotten
 //! before each. *coalesced*: N callers wait at one fill. *refused*: N numbers nobody knows while calls to the CRM are suspended. The
 //! result is one line of JSON: microseconds a call; of coalesced callers, also milliseconds from the answer to the last of them.
 //! Run by `scripts/bench`, also under callgrind.
@@ -26,14 +27,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::people::{Everybody, phone};
+use super::reading;
 use super::replayed::Replayed;
 
 /// One of the sandbox's contacts, who has leads.
 const ANNA: &str = "+14155550123";
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// `miss|coalesced|refused N`: the report, or `None` if that is not what was asked for.
-pub(crate) fn run(arguments: &[String]) -> Option<String> {
+/// `miss|coalesced|refused|reading N`: the report, or `None` if that is not what was asked for.
+pub(crate) fn run(arguments: &[String], resident: fn() -> u64) -> Option<String> {
     let [what, calls] = arguments else { return None };
     let calls = calls.parse().ok().filter(|calls| *calls > 0)?;
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: &[String]) -> Option<String> {
         "miss" => Some(runtime.block_on(miss(calls))),
         "coalesced" => Some(runtime.block_on(coalesced(calls))),
         "refused" => Some(runtime.block_on(refused(calls))),
+        "reading" => Some(reading::run(usize::try_from(calls).ok()?, resident)),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-"""Lookups that are no hits: a crowd at one fill, a miss, a refusal."""
+"""Lookups that are no hits: a crowd at one fill, a miss, a refusal; and the reading of a number, which is part of many."""
 
 import json
 import resource
@@ -51,6 +51,13 @@ def costs(bench):
         figures[what] = {key: spread(row[key] for row in rows) for key in keys}
         figures[what]["instructions"] = instructions.difference(command, few, many)
     return figures
+
+
+def reading(bench):
+    """Reading a number of any region, anew and remembered, and the memory of all numbering plans."""
+    command = servers.pinned(servers.SERVER_CORE, [bench.programs["stocked"], "cost", "reading", 200_000])
+    rows = [report_of(command) for _ in range(bench.rounds)]
+    return {key: spread(row[key] for row in rows) for key in ("us", "p99_us", "memo_us", "bytes")}
 
 
 def report_of(command):

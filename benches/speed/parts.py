@@ -14,7 +14,7 @@ from pathlib import Path
 import calls
 import instructions
 import servers
-from others import crowd
+from others import crowd, reading
 from rounds import Load, alternate, ratio, spread, summary
 
 PATH = "/lookup?phone=%2B493010000007"
@@ -210,6 +210,7 @@ PARTS = {
     "counted": counted,
     "start": start,
     "crowd": crowd,
+    "reading": reading,
 }
 
 

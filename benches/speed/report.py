@@ -31,6 +31,9 @@ def goals(results):
     yield "system calls of a hit", "≤", 3, single(rounded(one("counted", "callcard", "all_calls"))), times
     yield "idle memory, MB", "≤", 40, single(megabytes(one("start", "idle_bytes"))), "{:.1f}"
     yield "start to the first answer of `/lookup`, to a withheld number, ms", "≤", 150, one("start", "first_answer_ms"), plain
+    yield "reading a number, all regions in turn, median, µs", "≤", 2, one("reading", "us"), times
+    yield "– 99th percentile, µs", "≤", 10, one("reading", "p99_us"), times
+    yield "– one that is remembered, µs", "≤", 0.15, one("reading", "memo_us"), times
     yield "10,000 callers of one fill, in process: last served after, ms", "≤", 50, one("crowd", "costs", "coalesced", "last_ms"), "{:.1f}"
     yield "– over 10,000 connections, one core: last served after, ms", "≤", 50, one("crowd", "callcard", "last_ms"), plain
 

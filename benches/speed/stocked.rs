@@ -14,38 +14,32 @@ mod asked;
 mod costs;
 #[path = "people.rs"]
 mod people;
+#[path = "reading.rs"]
+mod reading;
 #[path = "replayed.rs"]
 mod replayed;
+#[path = "service.rs"]
+mod service;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callcard::cache::{self, Cache};
-use callcard::crm::dictionary::Dictionaries;
-use callcard::crm::gate::{self, Gate};
-use callcard::crm::{self, CrmClient, CrmRequest, CrmResponse, TokenSource, Transport, TransportError, WebLinks};
-use callcard::http::{self, Api, ServerSettings};
-use callcard::lookup::{self, Leads, LookupService, SearchMode, Upstream, Wants};
-use callcard::metrics::Metrics;
-use callcard::phone::{Caller, CallerReader, Number, Region};
-use futures_util::future::BoxFuture;
+use callcard::http::{self, ServerSettings};
+use callcard::lookup::Wants;
+use callcard::phone::{Caller, Number};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
 use asked::Asked;
 use people::phone;
+use service::service;
 
-const USAGE: &str =
-    "stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]\nstocked cost miss|coalesced|refused N";
-/// Far above what a million contacts take: nothing is evicted.
-const BOUND: u64 = 8 << 30;
+const USAGE: &str = "stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]\nstocked cost miss|coalesced|refused|reading N";
 /// Longer than any run.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
-/// Texts that the reader of numbers remembers; as many as the program itself.
-const MEMO: u64 = 10_000;
 /// More than the program's own bound: a crowd larger than that is let in.
 const CONNECTIONS: usize = 12_000;
 
@@ -60,7 +54,7 @@ fn main() -> ExitCode {
     // `--bench` is what cargo adds.
     let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     if let Some(("cost", cost)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
-        let report = costs::run(cost);
+        let report = costs::run(cost, resident);
         report.iter().for_each(|report| println!("{report}"));
         return if report.is_some() { ExitCode::SUCCESS } else { ExitCode::from(64) };
     }
@@ -93,25 +87,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String>
 }
 
 async fn run(settings: &Settings) {
-    let metrics = Arc::new(Metrics::new());
-    let mut bounds = cache::Settings { max_bytes: BOUND, ..cache::Settings::default() };
-    bounds.lifetimes.known_fresh = FRESH;
-    let cache = Cache::new(bounds, Arc::new(Asked::at(settings.ask)), Arc::clone(&metrics));
-    let links = WebLinks::new(&"https://acme.kommo.com".parse().unwrap());
-    let client = nowhere(&metrics);
-    let names = Dictionaries::new(client.clone(), <_>::default());
-    let crm = Upstream { client, names, links: links.clone() };
-    let lookup = lookup::Settings {
-        region: region(),
-        leads: Leads::Full,
-        search: SearchMode::Digits,
-        companies: false,
-        soft_deadline: Duration::from_millis(300),
-        deadline: Duration::from_millis(1_500),
-    };
-    let lookups = LookupService::around(cache, crm, &lookup, Arc::clone(&metrics));
-    let reader = CallerReader::new(MEMO);
-    let api = Api::new(lookups.clone(), reader, metrics, http::Settings::new(region(), links));
+    let (api, lookups) = service(Arc::new(Asked::at(settings.ask)), FRESH);
     let listener = TcpListener::bind(&settings.listen).await.unwrap();
     let address = listener.local_addr().unwrap();
 
@@ -126,26 +102,6 @@ async fn run(settings: &Settings) {
 
     let bounds = ServerSettings { max_connections: CONNECTIONS, ..ServerSettings::default() };
     http::serve(listener, api.front(), &bounds, std::future::pending()).await;
-}
-
-fn region() -> Region {
-    "US".parse().unwrap()
-}
-
-/// A CRM that cannot be reached: with every contact at hand nobody asks it.
-fn nowhere(metrics: &Arc<Metrics>) -> CrmClient {
-    let gate = Arc::new(Gate::new(gate::Settings::default(), Arc::clone(metrics)));
-    let token = TokenSource::long_lived("none".into(), metrics);
-    CrmClient::new(crm::Settings::default(), token, Arc::new(Nowhere), gate, Arc::clone(metrics))
-}
-
-#[derive(Debug)]
-struct Nowhere;
-
-impl Transport for Nowhere {
-    fn send(&self, _: CrmRequest) -> BoxFuture<'_, Result<CrmResponse, TransportError>> {
-        Box::pin(async { Err(TransportError::Connect) })
-    }
 }
 
 /// Resident bytes of this process (proc(5), statm, second field, in pages).
