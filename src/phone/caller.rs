@@ -1,7 +1,7 @@
 //! Who a phone system says is calling.
 
 use super::memo::{Memo, Outcome};
-use super::{Extension, InvalidPhone, Number, Region, digits, envelope, reading, withheld};
+use super::{E164, Extension, InvalidPhone, Number, Region, digits, envelope, reading, withheld};
 use std::fmt;
 
 /// Who is calling, as far as the text says.
@@ -43,17 +43,17 @@ impl CallerReader {
         if raw.len() > MAX_BYTES {
             return Err(InvalidPhone::TooLong);
         }
-        if is_canonical(raw) {
-            // Reading such a text costs less than remembering it does.
-            return read(raw, region);
+        match assigned(raw) {
+            // Seeing that costs less than remembering it does.
+            Some(number) => Ok(Caller::Number(number.into())),
+            None => self.memo.get_or(raw, region, || read(raw, region)),
         }
-        self.memo.get_or(raw, region, || read(raw, region))
     }
 }
 
-/// Whether the text is as E.164 writes a number: nothing has to be taken off it.
-fn is_canonical(raw: &str) -> bool {
-    raw.strip_prefix('+').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+/// The number that the text is as E.164 writes it, if somebody has it: then it means itself, whoever reads it (`properties.rs`).
+fn assigned(raw: &str) -> Option<E164> {
+    raw.parse().ok().filter(|number| !withheld::is_spelled(*number) && reading::is_assigned(*number))
 }
 
 impl fmt::Debug for CallerReader {

@@ -97,6 +97,8 @@ proptest! {
 
     #[test]
     fn a_number_in_canonical_form_is_read_as_itself(number in assigned(), region in region()) {
+        // A blank behind it is enough not to be taken at its word.
+        prop_assert_eq!(read(&format!("{number} "), region), Ok(Caller::Number(number.into())));
         prop_assert_eq!(read(&number.to_string(), region), Ok(Caller::Number(number.into())));
         prop_assert_eq!(read_stored(&number.to_string(), region), vec![Number::from(number)]);
     }

@@ -34,7 +34,7 @@ pub(super) fn is_withheld(text: &str, raw: &str) -> bool {
 
 /// Whether `number`, however written, is one that spells a word.
 pub(super) fn is_spelled(number: E164) -> bool {
-    SPELLED.contains(&number.digits().as_str())
+    SPELLED.contains(&itoa::Buffer::new().format(number.get()))
 }
 
 /// `sip:192.0.2.1`, `sip:@pbx.example`: an address, but no caller in it.
