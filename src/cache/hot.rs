@@ -18,8 +18,8 @@ use crate::contact::Element;
 
 /// Cards that share one lock.
 const SET: usize = 4;
-/// Bytes for which there is one place: a common card takes less.
-const USUAL: u64 = 4_096;
+/// Bytes for which there is one place. A common card takes more, so that it is bytes that run short, not places in one of the sets.
+const PLACE: u64 = 1_024;
 
 /// The hot cards.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ struct Made {
 impl Hot {
     /// Room for cards of `bound` bytes in all.
     pub(super) fn new(bound: u64) -> Self {
-        let sets = usize::try_from(bound / USUAL).unwrap_or(usize::MAX).clamp(SET, 1 << 16) / SET;
+        let sets = usize::try_from(bound / PLACE).unwrap_or(usize::MAX).max(SET) / SET;
         Self { sets: (0..sets).map(|_| Set::default()).collect(), bytes: AtomicU64::new(0), bound }
     }
 
