@@ -101,7 +101,9 @@ async fn run(settings: &Settings) {
     println!(r#"{{"address": "{address}", "seconds": {seconds:.2}, "before": {before}, "after": {after}}}"#);
 
     let bounds = ServerSettings { max_connections: CONNECTIONS, ..ServerSettings::default() };
-    http::serve(listener, api.front(), &bounds, std::future::pending()).await;
+    // On a worker, beside the connections, as in the program itself.
+    let serving = tokio::spawn(async move { http::serve(listener, api.front(), &bounds, std::future::pending()).await });
+    serving.await.unwrap();
 }
 
 /// Resident bytes of this process (proc(5), statm, second field, in pages).
