@@ -102,7 +102,8 @@ async fn run(settings: &Settings) {
 
     let bounds = ServerSettings { max_connections: CONNECTIONS, ..ServerSettings::default() };
     // On a worker, beside the connections, as in the program itself.
-    let serving = tokio::spawn(async move { http::serve(listener, api.front(), &bounds, std::future::pending()).await });
+    let (leaving, stopping) = (std::future::pending(), std::future::pending());
+    let serving = tokio::spawn(async move { http::serve(listener, api.front(), &bounds, leaving, stopping).await });
     serving.await.unwrap();
 }
 

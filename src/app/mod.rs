@@ -164,15 +164,17 @@ impl App {
     /// # Panics
     /// If a listener's task did.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Drained {
-        let (stop, stop_admin) = (CancellationToken::new(), CancellationToken::new());
+        let (leaving, stop, stop_admin) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let (parser, listeners) = (self.readiness.latch("parser"), self.readiness.latch("listeners"));
         let credentials = self.readiness.latch("credentials");
         if let Some(shared) = self.shared {
             tokio::spawn(find_the_others(shared, self.readiness.latch("others")));
         }
         let (readiness, delay, gate) = (self.readiness, self.drain_delay, self.gate);
-        let mut lookup = start(self.lookup, self.api.front(), &self.server, &stop);
-        let mut admin = start(self.admin, self.api.admin_router(readiness.clone()), &self.server, &stop_admin);
+        let mut lookup = start(self.lookup, self.api.front(), &self.server, &leaving, &stop);
+        let mut admin =
+            start(self.admin, self.api.admin_router(readiness.clone()), &self.server, &stop_admin, &stop_admin);
         listeners.open();
         tokio::task::spawn_blocking(|| warm(parser));
         let tokens = self.tokens.clone();
@@ -189,6 +191,8 @@ impl App {
             ended = &mut admin => return finished(ended),
         }
         let stopped_by = Instant::now() + delay + self.server.drain_timeout;
+        // Kept connections move to others while the door is still open; whoever comes back to us meanwhile is served.
+        leaving.cancel();
         let drained = finished(drain(&readiness, delay, &stop, lookup).await);
         match drained {
             Drained::Complete => tracing::info!("every request in flight was answered"),
@@ -249,11 +253,12 @@ fn start(
     listener: Listener,
     answers: impl Answers,
     settings: &ServerSettings,
+    leaving: &CancellationToken,
     stop: &CancellationToken,
 ) -> JoinHandle<Drained> {
     tracing::info!(listener = listener.name, address = %listener.address, "listening");
-    let (settings, stop) = (settings.clone(), stop.clone());
-    tokio::spawn(async move { serve(listener.socket, answers, &settings, stop.cancelled()).await })
+    let (settings, leaving, stop) = (settings.clone(), leaving.clone(), stop.clone());
+    tokio::spawn(async move { serve(listener.socket, answers, &settings, leaving.cancelled(), stop.cancelled()).await })
 }
 
 /// A listener's task ends by itself only when it panics, and then there is no service left.

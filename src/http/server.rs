@@ -92,18 +92,22 @@ impl Answers for Router {
 }
 
 /// Serves on `listener` until `shutdown` is ready, then stops accepting and lets the requests in flight finish.
+///
+/// From the moment that `leaving` is ready each answer is the last of its connection, so that callers who keep theirs have moved away by then.
 pub async fn serve(
     listener: TcpListener,
     answers: impl Answers,
     settings: &ServerSettings,
+    leaving: impl Future<Output = ()>,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let mut connections = Connections::new(answers, settings);
-    tokio::pin!(shutdown);
+    tokio::pin!(leaving, shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
+            () = &mut leaving, if !connections.are_ending() => connections.end_with_the_next_answer(),
             accepted = connections.accept(&listener) => match accepted {
                 Ok((stream, permit)) => connections.spawn(stream, permit),
                 Err(error) => pause_after(&error).await,
@@ -189,10 +193,18 @@ impl<S: Answers> Connections<S> {
         }
     }
 
+    fn are_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    fn end_with_the_next_answer(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
     /// An idle connection is closed only after a moment, in which a request that was on its way is read and answered; the answer says
     /// that no other will follow.
     async fn drain(mut self, limit: Duration) -> Drained {
-        self.ending.store(true, Ordering::Relaxed);
+        self.end_with_the_next_answer();
         tokio::time::sleep(LAST_LOOK.min(limit)).await;
         if tokio::time::timeout(limit, self.graceful.shutdown()).await.is_ok() {
             return Drained::Complete;

@@ -492,7 +492,9 @@ async fn the_subscription_is_made_works_and_is_ended_over_real_sockets() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let here: SocketAddr = listener.local_addr().unwrap();
     let (router, settings) = (service.router.clone(), ServerSettings::default());
-    let serving = tokio::spawn(async move { serve(listener, router, &settings, std::future::pending()).await });
+    let serving = tokio::spawn(async move {
+        serve(listener, router, &settings, std::future::pending(), std::future::pending()).await
+    });
     let hooks = Hooks::new(service.crm.clone());
     let (secret, ask) = (HOOK_SECRET.into(), || Ask::live(8 * SECOND));
     assert_eq!(hooks.state(&secret, ask()).await, Ok(HookState::Absent));

@@ -54,7 +54,14 @@ impl Running {
 
     /// Started, and its log listened to.
     fn start_logging(words: &[&str]) -> Self {
-        let mut child = callcard(words).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_logging_with(words, &[])
+    }
+
+    /// The same, with these variables.
+    fn start_logging_with(words: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = callcard(words);
+        command.envs(variables.iter().copied()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let lines = BufReader::new(Box::new(child.stderr.take().unwrap()) as Box<dyn Read>);
         Self { child, lines, seen: String::new() }
     }
@@ -124,6 +131,17 @@ fn get(url: &str, path: &str) -> (u16, String) {
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// One exchange on a connection that would be kept: all that comes until the other side closes it.
+fn kept_alive(url: &str, path: &str) -> String {
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Asks until the answer is as wanted; a start takes a moment.
@@ -338,12 +356,41 @@ fn serve_is_unready_before_it_stops_and_logs_no_number() {
 
     serve.signal("-INT");
     eventually("serve is unready", || get(&admin, "/readyz").0 == 503);
-    assert_eq!(get(&lookup, "/lookup?phone=%2B14155550123").0, 200, "callers are still answered");
+    let kept = kept_alive(&lookup, "/lookup?phone=%2B14155550123");
+    assert!(kept.starts_with("HTTP/1.1 200 "), "callers are still answered: {kept}");
+    assert!(kept.contains("connection: close"), "and sent elsewhere: {kept}");
     assert_eq!(get(&admin, "/livez").0, 200, "a drain is not death");
 
     let (code, told) = serve.wait();
     assert_eq!(code, Some(0), "{told}");
     assert!(!told.contains("4155550123") && !told.contains("Ivanova") && !told.contains("sandbox-token"), "{told}");
+}
+
+#[test]
+fn a_receiver_of_traces_that_hangs_does_not_hold_up_the_end() {
+    let (_sandbox, url) = sandbox(&[]);
+    // The kernel takes the connection and what is sent on it; nobody ever reads or answers.
+    let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", receiver.local_addr().unwrap());
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
+    let words = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--kommo-url", &url];
+    let words =
+        [&words[..], &["--kommo-token", "sandbox-token", "--drain-delay", "0s", "--drain-timeout", "2s"]].concat();
+    let mut serve = Running::start_logging_with(&[&words[..], &["--log-format", "json"]].concat(), &variables);
+    let (lookup, admin) = (serve.logged("lookup"), serve.logged("admin"));
+    eventually("serve is ready", || get(&admin, "/readyz").0 == 200);
+    for _ in 0..3 {
+        assert_eq!(get(&lookup, "/lookup?phone=%2B14155550123").0, 200);
+    }
+    receiver.accept().expect("it was sent to before the end");
+
+    let begun = tokio::time::Instant::now();
+    let (code, told) = serve.stop("-TERM");
+
+    assert_eq!(code, Some(0), "{told}");
+    // The drain's two seconds, and some for a machine that is busy.
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}: {told}", begun.elapsed());
+    assert!(told.contains("the last traces could not be sent"), "{told}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::*;
 /// A server on a free port, and the means to stop it.
 struct Running {
     address: SocketAddr,
+    leave: oneshot::Sender<()>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Drained>,
     /// Lets `/slow` answer.
@@ -33,10 +34,10 @@ impl Running {
             "late"
         });
         let router = Router::new().route("/", get(|| async { "ok" })).route("/slow", slow);
-        let (stop, stopped) = oneshot::channel();
-        let served =
-            tokio::spawn(async move { serve(listener, router, &settings, async { drop(stopped.await) }).await });
-        Self { address, stop, served, release, reached }
+        let ((leave, leaving), (stop, stopped)) = (oneshot::channel(), oneshot::channel());
+        let (leaving, stopped) = (async { drop(leaving.await) }, async { drop(stopped.await) });
+        let served = tokio::spawn(async move { serve(listener, router, &settings, leaving, stopped).await });
+        Self { address, leave, stop, served, release, reached }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -189,6 +190,26 @@ async fn a_request_on_its_way_when_the_drain_begins_is_answered_on_kept_new_and_
         let answer = read_all(stream).await;
         assert!(answer.contains("connection: close") && answer.ends_with("ok"), "{answer:?}");
     }
+    assert_eq!(server.served.await.unwrap(), Drained::Complete);
+}
+
+#[tokio::test]
+async fn before_the_drain_whoever_asks_is_answered_and_told_to_go_and_may_come_again() {
+    let server = Running::start(ServerSettings::default()).await;
+    let mut kept = server.connect().await;
+    kept.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    assert!(!read_some(&mut kept).await.contains("connection: close"));
+    let (mut new, mut next) = (server.connect().await, server.connect().await);
+    server.leave.send(()).unwrap();
+    tokio::task::yield_now().await;
+
+    for stream in [&mut kept, &mut new, &mut next] {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let answer = read_all(stream).await;
+        assert!(answer.contains("connection: close") && answer.ends_with("ok"), "{answer:?}");
+    }
+    assert!(!server.served.is_finished(), "it serves until it is told to stop");
+    server.stop.send(()).unwrap();
     assert_eq!(server.served.await.unwrap(), Drained::Complete);
 }
 
