@@ -53,7 +53,7 @@ impl Varying<'_> {
         } else if *name == ETAG {
             sheet.text(self.tag.unwrap_or_default());
         } else if *name == X_REQUEST_ID {
-            sheet.text(self.id.as_str());
+            sheet.text(self.id.echo());
         } else {
             return None;
         }

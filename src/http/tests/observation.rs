@@ -72,6 +72,18 @@ async fn a_request_is_one_line_without_anything_the_caller_sent() {
 }
 
 #[tokio::test]
+async fn a_request_id_that_may_be_a_number_goes_back_to_its_caller_and_into_no_log() {
+    let log = Log::default();
+    let _guard = log.listen();
+
+    let got = Client::open().get_with(&asking("+1415555"), "x-request-id", "+1-415-555-0199").await;
+
+    assert_eq!(got.header("x-request-id"), "+1-415-555-0199");
+    let (text, told) = (log.text(), got.json()["request_id"].as_str().unwrap().to_owned());
+    assert!(!text.contains("555-0199") && text.contains(&told), "what the refusal says is to be found in {text}");
+}
+
+#[tokio::test]
 async fn a_panic_is_a_problem_with_an_id_and_its_words_stay_inside() {
     let log = Log::default();
     let _guard = log.listen();
