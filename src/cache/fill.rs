@@ -17,7 +17,7 @@ use crate::card::Card;
 use crate::matching;
 use crate::outcome::Class;
 use crate::phone::{E164, Number};
-use crate::traces;
+use crate::traces::Step;
 
 /// A fill in flight. Dropping it takes it out of the table, so that a number can never be blocked by a fill that is gone.
 struct Flight {
@@ -37,7 +37,7 @@ pub(super) fn start(
     inner: &Arc<Inner>,
     key: E164,
     started: Epoch,
-    progress: watch::Sender<Progress>,
+    (progress, step): (watch::Sender<Progress>, Step),
     start_by: Instant,
 ) {
     let flight = Flight { inner: Arc::clone(inner), key, started };
@@ -58,7 +58,7 @@ pub(super) fn start(
         progress.send_replace(Progress::Landed(landed));
         outcome
     };
-    tokio::spawn(traces::step("fill", |outcome| outcome, fill));
+    tokio::spawn(step.around(fill, |outcome| outcome));
 }
 
 /// How a fill ended, for its trace.

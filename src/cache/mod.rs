@@ -41,7 +41,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub use self::entry::Lifetimes;
@@ -56,7 +55,6 @@ pub use self::source::{Early, FillError, Patience, Search, Source};
 use self::entry::{Entry, Outcome, State};
 use self::expected::Expectations;
 use self::refresh::Queue;
-use self::source::Progress;
 use self::store::Store;
 use crate::card::Card;
 use crate::contact::ContactId;
@@ -150,7 +148,7 @@ struct Inner {
     settings: Settings,
     store: Store,
     /// Held for moments only, never across an await, and not at all on a hit.
-    table: Mutex<Table<watch::Receiver<Progress>>>,
+    table: Mutex<Table<wait::Waiting>>,
     /// Entries of fills that started before this count as stale.
     expired_before: AtomicU64,
     /// Numbers whose entries are late in their fresh life.
@@ -256,7 +254,7 @@ impl View {
 
 impl Inner {
     /// The table. A panic while it was held cannot have left it half-changed in a way that matters: every method leaves it whole.
-    fn table(&self) -> MutexGuard<'_, Table<watch::Receiver<Progress>>> {
+    fn table(&self) -> MutexGuard<'_, Table<wait::Waiting>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -12,9 +12,17 @@ use crate::card::Card;
 use crate::matching;
 use crate::outcome::CacheStatus;
 use crate::phone::Number;
+use crate::traces::{Link, Step};
 
 /// How often a caller may find that the fill it waited for does not count for it before it gives up. Each time costs a fill at most.
 const ATTEMPTS: usize = 3;
+
+/// Where callers wait for a fill.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    progress: watch::Receiver<Progress>,
+    fill: Link,
+}
 
 /// What a caller finds on entering.
 enum Entered {
@@ -77,14 +85,18 @@ fn enter(inner: &Arc<Inner>, asked: &Number, ask: &Ask) -> Entered {
         }
     };
     let mut begun = None;
-    let (progress, place) = table.join_or_begin(asked.e164, || {
-        let (sender, receiver) = watch::channel(Progress::Running);
-        begun = Some(sender);
-        receiver
+    let (waiting, place) = table.join_or_begin(asked.e164, || {
+        let (sender, progress) = watch::channel(Progress::Running);
+        let step = Step::begin("fill");
+        let waiting = Waiting { progress, fill: step.link() };
+        begun = Some((sender, step));
+        waiting
     });
-    if let Some(sender) = begun {
-        fill::start(inner, asked.e164, place.started, sender, ask.hard);
+    match begun {
+        Some(begun) => fill::start(inner, asked.e164, place.started, begun, ask.hard),
+        None => waiting.fill.awaited(),
     }
+    let progress = waiting.progress;
     let status = if place.leads { CacheStatus::Miss } else { CacheStatus::Coalesced };
     Entered::Seated(Seat { progress, place, had_stale, told: without_entry(status, had_stale) })
 }

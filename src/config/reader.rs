@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
+pub(super) fn one_of<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
     words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
         format!("is not one of: {}", words.join(", "))

@@ -82,6 +82,8 @@ const ROWS: &[(&str, &str, &[&str])] = &[
     ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://collector/traces", &["ftp://collector"]),
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf", &[]),
     ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf", &[]),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip", &[]),
+    ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none", &[]),
     ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20word", &[]),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000", &[]),
     ("OTEL_TRACES_EXPORTER", "none", &["zipkin"]),
@@ -308,6 +310,8 @@ fn what_the_exporter_cannot_do_is_a_fault_only_where_there_is_something_to_expor
     let wrong = [
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "deflate"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "hush hush"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
         ("OTEL_RESOURCE_ATTRIBUTES", "word"),

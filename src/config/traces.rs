@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::reader::Reader;
+use super::reader::{Reader, one_of};
 use super::variable::variables;
 use crate::traces::{Sampling, Settings};
 
@@ -18,6 +18,10 @@ variables! { "Traces":
     PROTOCOL = "OTEL_EXPORTER_OTLP_PROTOCOL" as "PROTOCOL" or "http/protobuf";
     /// The same, for traces alone
     TRACES_PROTOCOL = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL" as "PROTOCOL";
+    /// Whether they are compressed
+    COMPRESSION = "OTEL_EXPORTER_OTLP_COMPRESSION" as "gzip|none" or "none";
+    /// The same, for traces alone
+    TRACES_COMPRESSION = "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION" as "gzip|none";
     /// Headers for the receiver, such as its key: `name=value,name=value`, values percent-encoded
     HEADERS = secret "OTEL_EXPORTER_OTLP_HEADERS" as "LIST";
     /// One attempt to send is given up after this, in milliseconds
@@ -36,6 +40,9 @@ variables! { "Traces":
     DISABLED = "OTEL_SDK_DISABLED" as "true|false" or "false";
 }
 
+/// Whether it is one.
+const COMPRESSIONS: [(&str, bool); 2] = [("gzip", true), ("none", false)];
+
 /// What the sampler's names mean, but for the share.
 const SAMPLERS: [(&str, (Option<f64>, bool)); 6] = [
     ("always_on", (Some(1.0), false)),
@@ -53,6 +60,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Option<Settings>> {
     let (base, whole) = (reader.optional(&ENDPOINT, address)?, reader.optional(&TRACES_ENDPOINT, address)?);
     let Some(endpoint) = whole.or_else(|| base.map(|base| below(&base))).filter(|_| !off) else { return Some(None) };
     let protocols = (reader.required(&PROTOCOL, protocol), reader.optional(&TRACES_PROTOCOL, protocol));
+    let compressions = (
+        reader.choice(&COMPRESSION, &COMPRESSIONS),
+        reader.optional(&TRACES_COMPRESSION, |text| one_of(&COMPRESSIONS, text)),
+    );
     let headers = reader.secret(&HEADERS);
     let timeout = reader.within::<u64>(&TIMEOUT, "a number of milliseconds", 1..=60_000);
     let attributes = reader.optional(&RESOURCE, pairs);
@@ -68,10 +79,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Option<Settings>> {
     };
     protocols.0?;
     protocols.1?;
+    let (compressed, traces_compressed) = (compressions.0?, compressions.1?);
     let (share, heed_caller) = sampler?;
     Some(Some(Settings {
         endpoint,
         headers,
+        compressed: traces_compressed.unwrap_or(compressed),
         timeout: Duration::from_millis(timeout?),
         sampling: Sampling { ratio: share.unwrap_or(ratio?), heed_caller },
         resource: resource(name?, attributes?.unwrap_or_default()),

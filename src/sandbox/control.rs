@@ -72,6 +72,7 @@ fn wire(call: &Call, sandbox: &Sandbox) -> Value {
         "path": call.path,
         "query": call.query,
         "status": call.status,
+        "traceparent": call.traceparent,
     })
 }
 

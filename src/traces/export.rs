@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{Protocol, SpanExporter as Otlp, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Compression, Protocol, SpanExporter as Otlp, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
@@ -30,6 +30,8 @@ pub struct Settings {
     pub endpoint: Url,
     /// What the receiver wants to see, such as a key.
     pub headers: Vec<(String, SecretString)>,
+    /// With gzip.
+    pub compressed: bool,
     /// One attempt to send is over by then.
     pub timeout: Duration,
     /// Which traces are kept.
@@ -96,21 +98,21 @@ impl Export {
 }
 
 fn exporter(settings: Settings) -> Result<Otlp, SetupError> {
-    let timeout = settings.timeout;
+    let (timeout, compressed) = (settings.timeout, settings.compressed);
     // Its runtime must not be made, or dropped, on a thread of ours.
     let client = std::thread::spawn(move || client(timeout)).join().map_err(|_| SetupError("no HTTP client"))?;
     let client = client.map_err(|_| SetupError("no HTTP client can be made"))?;
     let headers: HashMap<_, _> =
         settings.headers.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect();
-    Otlp::builder()
+    let exporter = Otlp::builder()
         .with_http()
         .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(settings.endpoint)
         .with_timeout(timeout)
-        .with_headers(headers)
-        .build()
-        .map_err(|_| SetupError("a compression or another option is not supported"))
+        .with_headers(headers);
+    let exporter = if compressed { exporter.with_compression(Compression::Gzip) } else { exporter };
+    exporter.build().map_err(|_| SetupError("an option is not supported"))
 }
 
 fn client(timeout: Duration) -> reqwest::Result<reqwest::blocking::Client> {

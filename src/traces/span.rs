@@ -95,20 +95,53 @@ impl Serving {
     }
 }
 
-/// Work of ours for the current request that goes on by itself. `outcome` is the word for how it ended.
-///
-/// What is opened during the work is below this step, wherever the work runs.
-pub fn step<F: Future>(
-    name: &'static str,
-    outcome: impl FnOnce(&F::Output) -> &'static str,
-    work: F,
-) -> impl Future<Output = F::Output> {
-    let context = Tracer::below_current(|| SpanBuilder::from_name(name).with_kind(SpanKind::Internal));
-    async move {
-        let Some(context) = context else { return work.await };
+/// Work of ours for the current request that goes on by itself: its span, or nothing if no request is behind it. It ends when it is dropped.
+pub struct Step(Option<Context>);
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Step")
+    }
+}
+
+impl Step {
+    /// Opens it below the current span.
+    #[must_use]
+    pub fn begin(name: &'static str) -> Self {
+        Self(Tracer::below_current(|| SpanBuilder::from_name(name).with_kind(SpanKind::Internal)))
+    }
+
+    /// What others who wait for the same work say of it.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        Link(self.0.as_ref().map(|context| context.span().span_context().clone()))
+    }
+
+    /// Does this as the step's work, which is said to have ended so. What is opened during the work is below the step, wherever it runs.
+    pub async fn around<T>(self, work: impl Future<Output = T>, outcome: impl FnOnce(&T) -> &'static str) -> T {
+        let Some(context) = self.0 else { return work.await };
         let output = work.with_context(context.clone()).await;
         context.span().set_attribute(KeyValue::new("callcard.outcome", outcome(&output)));
         output
+    }
+}
+
+/// A [`Step`] as others see it: it belongs to one trace, and requests of other traces may wait for it.
+#[derive(Clone)]
+pub struct Link(Option<SpanContext>);
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}
+
+impl Link {
+    /// Says of the current request that it waits for the step.
+    pub fn awaited(&self) {
+        if let Some(step) = &self.0 {
+            Context::map_current(|current| current.span().add_link(step.clone(), Vec::new()));
+        }
     }
 }
 
@@ -159,7 +192,7 @@ impl Call {
         }
     }
 
-    /// The `traceparent` of what is sent. `tracestate` stays here: it is the caller's word to its own tools, and may say what they are.
+    /// The `traceparent` of what is sent. There is no `tracestate` to go with it.
     #[must_use]
     pub fn traceparent(&self) -> Option<HeaderValue> {
         let context = self.0.as_ref()?;
@@ -180,12 +213,13 @@ fn written(span: &SpanContext) -> Option<HeaderValue> {
     span.is_valid().then(|| HeaderValue::try_from(text).expect("hexadecimal digits are a header's value"))
 }
 
-/// Where the caller's context is looked for. A `traceparent` that was sent twice is none.
+/// Where the caller's context is looked for. A `traceparent` that was sent twice is none. `tracestate` is not taken in: it is the caller's
+/// own text, and would be exported with each span.
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        let mut values = self.0.get_all(key).iter();
+        let mut values = self.0.get_all((key == "traceparent").then_some(key)?).iter();
         let value = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(value)
     }

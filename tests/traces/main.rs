@@ -44,7 +44,7 @@ async fn exporting(receiver: &Receiver, more: &[(&str, &str)]) -> Service {
 async fn a_lookup_is_one_trace_from_the_callers_span_down_to_the_crm() {
     let receiver = Receiver::start().await;
     let service = exporting(&receiver, &[("OTEL_EXPORTER_OTLP_HEADERS", "x-key=a%20secret")]).await;
-    let sent = [("traceparent", KEPT), ("tracestate", "tool=word"), ("x-request-id", "r-1")];
+    let sent = [("traceparent", KEPT), ("tracestate", "pbx=14155550134"), ("x-request-id", "r-1")];
 
     assert_eq!(service.get(LOOKUP, &sent).await.status(), StatusCode::OK);
 
@@ -56,6 +56,7 @@ async fn a_lookup_is_one_trace_from_the_callers_span_down_to_the_crm() {
         spans.iter().all(|span| hex(&span.trace_id) == TRACE),
         "what is done for nobody is in no trace: {spans:#?}"
     );
+    assert!(spans.iter().all(|span| span.trace_state.is_empty()), "it is the caller's own text: {spans:#?}");
     let [server] = named(&spans, "GET /lookup")[..] else { panic!("{spans:#?}") };
     assert_eq!((server.kind(), hex(&server.parent_span_id).as_str()), (SpanKind::Server, CALLER));
     assert_eq!(says(server, "http.route"), "/lookup");
@@ -88,7 +89,9 @@ async fn nothing_of_a_person_or_a_key_is_exported() {
     let service = exporting(&receiver, &[]).await;
     let token = service.sandbox.settings().token.clone();
     for path in [LOOKUP, LOOKUP, "/lookup?phone=4155550199555&name=Carter", "/pop?phone=4155550134", "/14155550134"] {
-        service.get(path, &[("authorization", "Bearer sixteen-letters-")]).await;
+        let sent = [("authorization", "Bearer sixteen-letters-"), ("x-request-id", "ring-+1-415-555-0134")];
+        let answer = service.get(path, &sent).await;
+        assert_eq!(answer.headers()["x-request-id"], "ring-+1-415-555-0134", "the caller's own word goes back to it");
     }
     service.end().await;
     assert!(receiver.spans().len() >= 6);
@@ -120,6 +123,32 @@ async fn a_hit_continues_the_callers_trace_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_fill_of_another_trace_links_to_it() {
+    let receiver = Receiver::start().await;
+    let service = exporting(&receiver, &[]).await;
+    service.sandbox.inject("contacts_query:slow=1s".parse().unwrap());
+    let lookups = [(); 3].map(|()| service.get(LOOKUP, &[]));
+    let answers = futures_util::future::join_all(lookups).await;
+    assert!(answers.iter().all(|answer| answer.status() == StatusCode::OK));
+    service.get(LOOKUP, &[]).await;
+    service.end().await;
+
+    let spans = receiver.spans();
+    let [fill] = named(&spans, "fill")[..] else { panic!("{spans:#?}") };
+    let served = named(&spans, "GET /lookup");
+    let by_status = |word| served.iter().filter(move |span| says(span, "callcard.cache.status").contains(word));
+    let (waited, others): (Vec<&Span>, Vec<&Span>) = served.iter().copied().partition(|span| !span.links.is_empty());
+    assert_eq!((waited.len(), others.len()), (2, 2), "{served:#?}");
+    assert_eq!((by_status("collapsed").count(), by_status("hit").count()), (2, 1));
+    for span in waited {
+        let [link] = &span.links[..] else { panic!("{span:#?}") };
+        assert_eq!((&link.trace_id, &link.span_id), (&fill.trace_id, &fill.span_id));
+        assert_ne!(span.trace_id, fill.trace_id);
+        assert!(says(span, "callcard.cache.status").contains("collapsed"), "{span:#?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_traceparent_that_is_none_begins_a_new_trace() {
     let receiver = Receiver::start().await;
     let service = exporting(&receiver, &[]).await;
@@ -134,6 +163,23 @@ async fn a_traceparent_that_is_none_begins_a_new_trace() {
     let served = named(&spans, "GET /lookup");
     assert_eq!(served.len(), wrong.len() + 1);
     assert!(served.iter().all(|span| span.parent_span_id.is_empty() && hex(&span.trace_id) != TRACE), "{served:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_is_compressed_if_the_variables_say_so() {
+    for (more, encoding) in [
+        (vec![("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")], Some("gzip")),
+        (vec![("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"), ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "none")], None),
+    ] {
+        let receiver = Receiver::start().await;
+        let service = exporting(&receiver, &more).await;
+        service.get(LOOKUP, &[]).await;
+        service.end().await;
+        let batches = receiver.batches();
+        assert!(!batches.is_empty());
+        let said = |(headers, _): &(http::HeaderMap, _)| headers.get("content-encoding").cloned();
+        assert!(batches.iter().all(|batch| said(batch).as_ref().map(|said| said.to_str().unwrap()) == encoding));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
