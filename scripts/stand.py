@@ -84,6 +84,10 @@ class Stand:
         """How often the CRM was searched for a number so far."""
         return json.loads(self._control("GET", "/calls"))["counts"].get("contacts_query", 0)
 
+    def calls(self):
+        """What the CRM was asked so far."""
+        return json.loads(self._control("GET", "/calls"))["calls"]
+
     def fault(self, rule):
         self._control("POST", "/faults", rule)
 
