@@ -22,7 +22,7 @@ use crate::outcome::DeliveryOutcome;
 
 /// The CRM tells that something has changed.
 #[utoipa::path(
-    post, path = "/hooks/kommo/{secret}", tag = "webhooks", operation_id = "kommo_webhook",
+    post, path = "/hooks/kommo/{secret}", tag = "webhooks", operation_id = "kommo_webhook", security(()),
     params(("secret" = String, Path, description = "`CALLCARD_WEBHOOK_SECRET`.")),
     request_body(
         content = String, content_type = "application/x-www-form-urlencoded",

@@ -31,7 +31,7 @@ use crate::render::Format;
             ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211); in the formats without problem documents also why there is none."),
             ("Age" = u64, description = "Seconds since the CRM said so."),
             ("ETag" = String, description = "The version of the card; json only."),
-            ("X-Request-Id" = String, description = "The caller's own, or a new one."),
+            ("X-Request-Id" = String, description = "The caller's own, or a new one. The log has it under this name unless it may hold a phone number."),
         )),
         (status = 304, description = "The caller has this card already (`If-None-Match`)."),
         (status = 404, description = "Nobody has the number, or it was withheld.", content(

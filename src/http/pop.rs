@@ -24,7 +24,7 @@ use crate::render::Format;
         (status = 200, description = "Who it is, or why nobody, on a page without script.", content((String = "text/html")), headers(
             ("Cache-Status" = String, description = "Where the answer comes from (RFC 9211)."),
             ("Age" = u64, description = "Seconds since the CRM said so."),
-            ("X-Request-Id" = String, description = "The caller's own, or a new one."),
+            ("X-Request-Id" = String, description = "The caller's own, or a new one. The log has it under this name unless it may hold a phone number."),
         )),
         PageRefusals,
     ),

@@ -101,13 +101,17 @@ fn every_metric_of_the_contract_is_there_from_the_start() {
     }
 }
 
-/// The words that the contract allows in a label, and that dashboards and alerts may ask for by name.
-const WORDS: [(&str, &str); 5] = [
+/// The words that a label may have: those of the contract, and those that dashboards and alerts may ask for by name.
+const WORDS: [(&str, &str); 9] = [
     ("status", "hit miss stale coalesced directory skipped rejected"),
     ("answer", "found not_found withheld extension invalid error"),
     ("endpoint", "contacts_query contacts_list contacts_by_id leads pipelines users companies events account oauth"),
     ("outcome", "ok empty timeout connect rate_limited unauthorized forbidden server_error malformed short_circuited"),
     ("class", "live background"),
+    ("verdict", "match ambiguous none incomplete"),
+    ("kind", "card known unknown failed"),
+    ("cause", "size expired invalidated"),
+    ("op", "get put lease quota bus token mirror"),
 ];
 
 fn words(label: &str) -> impl Iterator<Item = &'static str> {
@@ -134,5 +138,16 @@ fn every_label_value_of_the_contract_is_there_from_the_start() {
     for class in words("class") {
         has(format!("upstream_quota_wait_seconds_count{{class=\"{class}\"}}"));
         has(format!("upstream_quota_refusals_total{{class=\"{class}\"}}"));
+    }
+    let others = [
+        ("verdicts_total", "verdict"),
+        ("cache_entries", "kind"),
+        ("cache_evictions_total", "cause"),
+        ("shared_errors_total", "op"),
+    ];
+    for (family, label) in others {
+        words(label).for_each(|word| has(format!("{family}{{{label}=\"{word}\"}}")));
+        let series = scrape.lines().filter(|line| line.starts_with(&format!("callcard_{family}{{")));
+        assert_eq!(series.count(), words(label).count(), "{family} has values that are not listed here");
     }
 }

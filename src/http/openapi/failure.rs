@@ -19,6 +19,7 @@ pub(crate) struct ProblemBody {
     /// libphonenumber's reason; with `invalid-phone` only.
     #[schema(required = false, example = "TOO_SHORT")]
     reason: Option<String>,
+    /// What the request is called in the log.
     request_id: String,
 }
 

@@ -43,6 +43,7 @@ pub fn json() -> &'static str {
         title = "callcard",
         description = "Who is calling? A phone number in, the CRM's contact card with its leads out.",
     ),
+    servers((url = "/", description = "The lookup listener.")),
     paths(super::lookup::lookup, super::pop::pop, super::batch::batch, super::hooks::kommo, document, page::page),
     components(schemas(CardBody, JsonAnswer, BatchBody, BatchResults, ProblemBody)),
     tags(
@@ -148,7 +149,7 @@ fn without_content(response: &mut RefOr<utoipa::openapi::Response>) {
 
 /// The OpenAPI document of this interface.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "documentation",
+    get, path = "/openapi.json", tag = "documentation", security(()),
     responses((status = 200, description = "OpenAPI 3.1.", body = serde_json::Value, content_type = "application/json")),
 )]
 pub(super) async fn document() -> Response {

@@ -39,7 +39,7 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
 
 /// This interface as a page.
 #[utoipa::path(
-    get, path = "/docs", tag = "documentation",
+    get, path = "/docs", tag = "documentation", security(()),
     responses((status = 200, description = "A page.", body = String, content_type = "text/html")),
 )]
 pub(in crate::http) async fn page() -> Response {
