@@ -21,7 +21,7 @@ mod replayed;
 #[path = "service.rs"]
 mod service;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,6 @@ use std::time::Duration;
 use callcard::http::{self, ServerSettings};
 use callcard::lookup::Wants;
 use callcard::phone::{Caller, Number};
-use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 use tokio::time::Instant;
 
@@ -38,6 +37,7 @@ use people::phone;
 use service::service;
 
 const USAGE: &str = "stocked --contacts N [--listen ADDRESS] [--threads N] [--ask ADDRESS]\nstocked cost miss|coalesced|refused|reading N";
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// Longer than any run.
 const FRESH: Duration = Duration::from_secs(24 * 3600);
 /// More than the program's own bound: a crowd larger than that is let in.
@@ -45,7 +45,7 @@ const CONNECTIONS: usize = 12_000;
 
 struct Settings {
     contacts: u64,
-    listen: String,
+    listen: SocketAddr,
     threads: usize,
     ask: Option<SocketAddr>,
 }
@@ -71,14 +71,14 @@ fn main() -> ExitCode {
 }
 
 fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings { contacts: 0, listen: "127.0.0.1:0".to_owned(), threads: 1, ask: None };
+    let mut settings = Settings { contacts: 0, listen: LOOPBACK, threads: 1, ask: None };
     while let Some(argument) = arguments.next() {
         let value = arguments.next().ok_or(format!("{argument} needs a value"))?;
         let bad = |_| format!("{argument} cannot be {value:?}");
         match argument.as_str() {
             "--contacts" => settings.contacts = value.parse().map_err(bad)?,
             "--threads" => settings.threads = value.parse().map_err(bad)?,
-            "--listen" => settings.listen = value,
+            "--listen" => settings.listen = value.parse().map_err(|_| format!("--listen cannot be {value:?}"))?,
             "--ask" => settings.ask = Some(value.parse().map_err(|_| format!("--ask cannot be {value:?}"))?),
             other => return Err(format!("unknown argument {other:?}")),
         }
@@ -88,7 +88,8 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Settings, String>
 
 async fn run(settings: &Settings) {
     let (api, lookups) = service(Arc::new(Asked::at(settings.ask)), FRESH);
-    let listener = TcpListener::bind(&settings.listen).await.unwrap();
+    let bounds = ServerSettings { max_connections: CONNECTIONS, ..ServerSettings::default() };
+    let listener = http::listen(settings.listen).unwrap();
     let address = listener.local_addr().unwrap();
 
     let (before, began) = (resident(), Instant::now());
@@ -100,7 +101,6 @@ async fn run(settings: &Settings) {
     let (seconds, after) = (began.elapsed().as_secs_f64(), resident());
     println!(r#"{{"address": "{address}", "seconds": {seconds:.2}, "before": {before}, "after": {after}}}"#);
 
-    let bounds = ServerSettings { max_connections: CONNECTIONS, ..ServerSettings::default() };
     // On a worker, beside the connections, as in the program itself.
     let (leaving, stopping) = (std::future::pending(), std::future::pending());
     let serving = tokio::spawn(async move { http::serve(listener, api.front(), &bounds, leaving, stopping).await });

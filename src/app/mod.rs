@@ -107,8 +107,7 @@ impl App {
     /// # Errors
     /// [`BuildError`]; nothing is left running then.
     pub async fn build(config: Config) -> Result<Self, BuildError> {
-        let (lookup, admin) =
-            (Listener::bind("lookup", config.listen).await?, Listener::bind("admin", config.admin_listen).await?);
+        let (lookup, admin) = (Listener::bind("lookup", config.listen)?, Listener::bind("admin", config.admin_listen)?);
         let region = config.backend.lookup.region;
         let mirror = config.backend.directory.clone();
         let mut backend = Backend::new(config.backend)?;
@@ -239,12 +238,12 @@ fn describe(backend: &Backend, hook_watch: Option<HookWatch>, readiness: &Readin
 }
 
 impl Listener {
-    async fn bind(name: &'static str, address: SocketAddr) -> Result<Self, BuildError> {
-        let taken = async {
-            let socket = TcpListener::bind(address).await?;
+    fn bind(name: &'static str, address: SocketAddr) -> Result<Self, BuildError> {
+        let listening = || {
+            let socket = http::listen(address)?;
             Ok(Self { name, address: socket.local_addr()?, socket })
         };
-        taken.await.map_err(|source| BuildError::Listen { address, source })
+        listening().map_err(|source| BuildError::Listen { address, source })
     }
 }
 

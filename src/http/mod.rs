@@ -53,7 +53,7 @@ use tower::ServiceExt;
 
 pub use self::front::{Front, Responding};
 pub use self::keys::{KeyFault, KeyName, Keys, Scope, entry_for};
-pub use self::server::{Answers, Drained, ServerSettings, serve};
+pub use self::server::{Answers, Drained, ServerSettings, listen, serve};
 
 use self::admin::Admin;
 use self::error::ApiError;

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
@@ -31,6 +32,10 @@ use super::patience::{Busy, Patient, Phase};
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// At the end, how long requests that are on their way have to come in before idle connections are closed.
 const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// Callers who wait to be let in; the system may allow fewer (`somaxconn`). One who finds the queue full hears nothing and tries again after a
+/// second, which is too late for a call.
+const QUEUE: u32 = 4096;
 
 /// Bounds of one listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +94,21 @@ impl Answers for Router {
     fn answer(&self, request: Request<Incoming>) -> Self::Responding {
         self.clone().oneshot(request.map(Body::new))
     }
+}
+
+/// Listens on `address`, for [`serve`].
+///
+/// Answers are small and written whole; waiting to fill a segment would only add latency. Connections inherit that from the listener.
+///
+/// # Errors
+/// What the system says.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart need not wait for the last connections of the process before.
+    socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 /// Serves on `listener` until `shutdown` is ready, then stops accepting and lets the requests in flight finish.
@@ -167,8 +187,6 @@ impl<S: Answers> Connections<S> {
     }
 
     fn spawn(&mut self, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        // Answers are small and written whole; waiting to fill a segment would only add latency. A refusal costs no correctness.
-        let _ = stream.set_nodelay(true);
         let phase = Phase::default();
         let io = Patient::new(stream, phase.clone(), self.settings.head_timeout, self.settings.write_timeout);
         let (answers, ending) = (self.answers.clone(), Arc::clone(&self.ending));

@@ -1,6 +1,6 @@
 //! The server from outside, over real sockets.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,6 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
+
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A server on a free port, and the means to stop it.
 struct Running {
@@ -24,7 +26,7 @@ struct Running {
 
 impl Running {
     async fn start(settings: ServerSettings) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen(LOOPBACK).unwrap();
         let address = listener.local_addr().unwrap();
         let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (inside, arrived) = (Arc::clone(&release), Arc::clone(&reached));
@@ -237,4 +239,22 @@ async fn a_drain_has_a_deadline() {
 
     assert_eq!(server.served.await.unwrap(), Drained::Cut { connections: 1 });
     assert_eq!(read_all(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn callers_who_come_all_at_once_are_let_in_before_anybody_has_looked() {
+    let listener = listen(LOOPBACK).unwrap();
+    let address = listener.local_addr().unwrap();
+    let callers = (0..400).map(|_| TcpStream::connect(address));
+    // One who finds the queue full is not refused, but waits for longer than this.
+    let all = tokio::time::timeout(Duration::from_secs(20), futures_util::future::try_join_all(callers)).await;
+    assert_eq!(all.unwrap().unwrap().len(), 400);
+}
+
+#[tokio::test]
+async fn a_connection_sends_what_it_has_at_once() {
+    let listener = listen(LOOPBACK).unwrap();
+    let _caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (connection, _) = listener.accept().await.unwrap();
+    assert!(connection.nodelay().unwrap(), "it has inherited that");
 }
