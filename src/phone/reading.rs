@@ -172,15 +172,18 @@ fn without_trunk<'d>(national: &'d str, plan: &Plan) -> Cow<'d, str> {
 /// `national` with its national prefix dropped or transformed; nothing if it has none, or if it is a number as it stands and would not be
 /// one afterwards.
 fn strip_trunk<'d>(national: &'d str, plan: &Plan) -> Option<Cow<'d, str>> {
-    let groups = plan.trunk_pattern.as_ref()?.groups(national)?;
-    let (matched, last) = (groups.first()?, groups.last()?);
-    let rest = &national[matched.len()..];
-    let stripped = match &plan.trunk_transform {
-        Some(rule) if groups.len() > 1 && !last.is_empty() => Cow::Owned(plan::expand(rule, &groups) + rest),
-        _ => Cow::Borrowed(rest),
-    };
+    let trunk = plan.trunk_pattern.as_ref()?;
+    let rest = &national[trunk.matched_length(national)?..];
+    let transformed = plan.trunk_transform.as_ref().and_then(|rule| transform(rule, &trunk.groups(national)?));
+    let stripped = transformed.map_or(Cow::Borrowed(rest), |start| Cow::Owned(start + rest));
     let pattern = &plan.general.pattern;
     (!pattern.is_match(national) || pattern.is_match(&stripped)).then_some(stripped)
+}
+
+/// What a matched trunk pattern becomes; nothing if its last group is absent.
+fn transform(rule: &str, groups: &[&str]) -> Option<String> {
+    let (_whole, groups_alone) = groups.split_first()?;
+    (!groups_alone.last()?.is_empty()).then(|| plan::expand(rule, groups))
 }
 
 #[cfg(test)]
