@@ -7,7 +7,7 @@ use super::Region;
 use super::pattern::Pattern;
 use phonenumber::Metadata;
 use phonenumber::metadata::{DATABASE, Descriptor, Format};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 
 /// A country's (or a non-geographic service's) numbering plan.
@@ -164,7 +164,7 @@ struct Plans {
     all: Vec<Plan>,
     /// Indices into `all`, in the order of [`Region::all`].
     by_region: Vec<usize>,
-    by_code: HashMap<u16, Vec<usize>>,
+    by_code: FxHashMap<u16, Vec<usize>>,
 }
 
 static PLANS: LazyLock<Plans> = LazyLock::new(Plans::load);
@@ -173,7 +173,7 @@ impl Plans {
     fn load() -> Self {
         let mut all = Vec::new();
         let mut by_region = Vec::new();
-        let mut by_code: HashMap<u16, Vec<usize>> = HashMap::new();
+        let mut by_code: FxHashMap<u16, Vec<usize>> = FxHashMap::default();
         for region in Region::all() {
             let metadata = DATABASE.by_id(region.as_str()).expect("a test holds the regions against the metadata");
             by_region.push(all.len());
