@@ -55,6 +55,18 @@ async fn a_token_that_the_crm_refuses_is_renewed_once_and_the_caller_gets_the_ca
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_the_crm_takes_back_at_once_is_renewed_once_too() {
+    let (service, folder) = service(|_| {}).await;
+    assert_eq!(service.lookup(ANNA, "").await.status, 200);
+    service.sandbox.revoke_token(&kept(&folder, "access_token"));
+
+    let got = service.lookup("+14155550167", "&notfound=200").await;
+
+    assert_eq!((got.status.as_u16(), renewals(&service)), (200, 1), "{}", got.body);
+    assert_eq!(service.gate.state().breaker, BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_callers_with_a_refused_token_make_one_renewal_and_all_get_an_answer() {
     let (service, folder) = service(|options| options.gate.rate = 100).await;
     sleep(HOUR).await;

@@ -25,7 +25,8 @@ const REFUSED: Backoff = Backoff::seconds(60, 600);
 pub struct Times {
     /// So long before the expiry, but never before three quarters of the life. Default 30 min, as much earlier again by chance.
     pub early: Duration,
-    /// A token that is refused at this age is not replaced: the one after it would be refused, too. Default 1 min.
+    /// A token that took the place of a refused one and is refused itself at this age is not replaced: the one after it would be refused,
+    /// too. Default 1 min.
     pub least_age: Duration,
 }
 
@@ -58,6 +59,8 @@ pub(super) struct Held {
     pub(super) token: Token,
     /// The CRM did not take it, whatever its expiry says.
     refused: bool,
+    /// So was the one before it.
+    follows_refused: bool,
     since: Instant,
     urgent_from: Instant,
     renew_at: Instant,
@@ -160,7 +163,9 @@ impl State {
         let early = times.early.min(pair.life() / 8);
         let chance = early.mul_f64(fastrand::f64());
         let before = |time: Duration| now + pair.left(today).saturating_sub(time);
+        let follows_refused = self.held.as_ref().is_some_and(|held| held.refused);
         self.held = Some(Held {
+            follows_refused,
             token: Token { secret: pair.access.expose_secret().into(), number: self.pairs },
             refused: false,
             since: now.checked_sub(pair.age(today)).unwrap_or(now),
@@ -195,8 +200,9 @@ impl Held {
         !self.refused && now < self.good_until
     }
 
-    /// Whether a refusal of this token is a reason to renew; otherwise it is the answer.
+    /// Whether a refusal of this token is a reason to renew; otherwise it is the answer. The CRM may take back any token at any time, so
+    /// one renewal is tried; no second one right after it.
     pub(super) fn may_be_replaced(&self, times: &Times, now: Instant) -> bool {
-        now - self.since >= times.least_age
+        !self.follows_refused || now - self.since >= times.least_age
     }
 }

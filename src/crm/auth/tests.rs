@@ -267,6 +267,16 @@ async fn a_refused_token_is_replaced_once_for_all_who_had_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_has_just_come_is_replaced_unless_the_one_before_it_was_refused_too() {
+    let bench = Bench::new(Some(pair(5, SECOND)), &[Step::Grant(6)]);
+    bench.tokens.open().await.unwrap();
+    let young = bench.tokens.current(Ask::live(SECOND)).await.unwrap();
+    assert!(bench.tokens.may_replace(&young));
+    let next = bench.tokens.instead_of(&young, Ask::live(8 * SECOND)).await.unwrap();
+    assert!(!bench.tokens.may_replace(&next), "no third one right after the second");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pair_that_another_process_renewed_is_taken_from_the_store() {
     let bench = Bench::new(Some(pair(5, HOUR)), &[]);
     bench.tokens.open().await.unwrap();
