@@ -106,10 +106,13 @@ impl App {
     ///
     /// # Errors
     /// [`BuildError`]; nothing is left running then.
-    pub async fn build(config: Config) -> Result<Self, BuildError> {
+    pub async fn build(mut config: Config) -> Result<Self, BuildError> {
         let (lookup, admin) = (Listener::bind("lookup", config.listen)?, Listener::bind("admin", config.admin_listen)?);
         let region = config.backend.lookup.region;
         let mirror = config.backend.directory.clone();
+        if let Some(shared) = &mut config.backend.shared {
+            shared.seat = seat(lookup.address);
+        }
         let mut backend = Backend::new(config.backend)?;
         backend.tokens.open().await?;
         let keeper = match mirror {
@@ -269,6 +272,12 @@ fn finished(ended: Result<Drained, JoinError>) -> Drained {
 fn warm(parser: Latch) {
     phone::warm();
     parser.open();
+}
+
+/// An address is listened on by one process of a host; nothing where the host's name is not known.
+fn seat(address: SocketAddr) -> Option<String> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(format!("{} {address}", host.trim()))
 }
 
 /// What other replicas know spares the first callers of a new one the wait for the CRM. A store that is away must not keep us away.

@@ -119,7 +119,8 @@ pub(super) fn tell(inner: Arc<Inner>) -> BoxFuture<'static, ()> {
 pub(super) fn hear(inner: Arc<Inner>) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         loop {
-            if let Err(_broken) = inner.hear_all().await {
+            if let Err(broken) = inner.hear_all().await {
+                inner.link.note_refusal(SharedOp::Bus, &broken);
                 inner.metrics.shared_error(SharedOp::Bus);
             }
             sleep(inner.settings.retry.mul_f64(0.25 + 0.5 * fastrand::f64())).await;
@@ -147,10 +148,12 @@ impl Inner {
         let wire = Wire { from: self.me.clone(), change: WireChange::from(&change) };
         let secret = postcard::to_stdvec(&wire).expect("numbers and texts can be written");
         let mut call = self.scripts.change.key(self.keys.epoch());
+        call.key(self.keys.stamp_of_all());
         if let Some(stamp) = stamp {
             call.key(stamp);
         }
         call.arg(millis(self.stamp_life())).arg(&channel).arg(self.keys.seal(&channel, b"", secret));
+        call.arg(self.epochs.known().unwrap_or_default());
         let _epoch: u64 = self.link.run(SharedOp::Bus, self.settings.hard, &call).await?;
         // Nobody else takes changes away; one that was added meanwhile stands behind it, unless all were made one.
         let mut untold = self.bus.untold();
@@ -202,13 +205,16 @@ impl Inner {
     /// What was changed while we did not listen.
     async fn look_at_counter(&self) -> Result<(), Lost> {
         let mut call = self.scripts.forward.key(self.keys.epoch());
-        call.arg(self.epochs.known().unwrap_or_default());
+        call.key(self.keys.stamp_of_all());
+        call.arg(self.epochs.known().unwrap_or_default()).arg(millis(self.stamp_life()));
+        let connection = self.link.generation();
         let epoch: u64 = self.link.run(SharedOp::Bus, self.settings.hard, &call).await?;
-        if epoch > 0 && self.epochs.counted_after_silence(epoch) == Seen::Missed {
+        if self.epochs.counted_after_silence(epoch) == Seen::Missed {
             self.metrics.shared_missed();
             tracing::info!("changes were told while this replica could not hear; everything in memory counts as stale");
             self.bus.hear(&Change::All);
         }
+        self.looked_on(connection);
         Ok(())
     }
 

@@ -141,6 +141,11 @@ impl Keys {
     }
 }
 
+/// A seat, as the names of those who have it begin.
+pub(super) fn seat(name: &str) -> String {
+    hex(&Sha256::digest(name.as_bytes())[..8])
+}
+
 /// Binds a value to its place and to what stands readable in front of it.
 fn bound(place: &str, plain: &[u8]) -> Aad<Vec<u8>> {
     Aad::from([place.as_bytes(), b"\0", plain].concat())

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::clock::{Micros, micros};
 use super::epochs::Seen;
 use super::link::Lost;
+use super::second_level::millis;
 use super::{Inner, Shared};
 use crate::crm::gate::Reason;
 use crate::crm::gate::Settings as GateSettings;
@@ -61,10 +62,17 @@ impl Ledger {
             Some(want) => (want.class.as_str(), want.within),
         };
         let mut call = inner.scripts.beat.key(inner.keys.ledger());
-        call.key(inner.keys.epoch()).arg(&inner.me).arg(valid_until.0).arg(class).arg(micros(within));
+        call.key(inner.keys.epoch())
+            .key(inner.keys.stamp_of_all())
+            .arg(&inner.me)
+            .arg(valid_until.0)
+            .arg(class)
+            .arg(micros(within));
         call.arg(u8::from(beat.live_waiting)).arg(self.rate).arg(micros(self.slower)).arg(beat.replicas);
         call.arg(beat.share.map_or(-1, i64::from));
         call.arg(micros(MISSED)).arg(micros(FORGOTTEN)).arg(micros(WINDOW));
+        call.arg(inner.epochs.known().unwrap_or_default()).arg(millis(inner.stamp_life()));
+        let connection = inner.link.generation();
         let answer: Result<Answer, Lost> = inner.link.run(SharedOp::Quota, inner.settings.hard, &call).await;
         let answer = answer.map_err(|_| Unheard::Lost)?;
         if !inner.clock.learn(Micros(answer.0), sent, Instant::now()) {
@@ -74,7 +82,7 @@ impl Ledger {
         if answer.1 == "expired" {
             return Err(Unheard::Lost);
         }
-        inner.counted(answer.11);
+        inner.counted(answer.11, connection);
         inner.metrics.shared_replicas(answer.5);
         Ok(told(&answer))
     }
@@ -149,13 +157,15 @@ impl Fleet for Ledger {
 }
 
 impl Inner {
-    /// The counter of epochs was seen.
-    fn counted(&self, epoch: u64) {
+    /// The counter of epochs was seen on this connection.
+    fn counted(&self, epoch: u64, connection: u64) {
         match self.epochs.counted(epoch) {
             Seen::Fine => {}
             Seen::Missed => self.bus.missed(&self.metrics),
-            Seen::Behind => self.bus.look_again(),
+            // The script brings a counter forward that is behind, so a change was heard of since.
+            Seen::Behind => return,
         }
+        self.looked_on(connection);
     }
 }
 

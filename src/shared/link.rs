@@ -4,8 +4,8 @@
 //! or when three answers in a row do not come; a task makes the next one. No address, user or password gets into a log or an error.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -21,6 +21,10 @@ use crate::outcome::SharedOp;
 
 /// So many answers in a row that do not come are a connection that is dead or a server that stands still.
 const GIVEN_UP_AFTER: u32 = 3;
+/// A server that refuses one command refuses many: that is said no more often than this.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+/// What everybody expects of a server that was lost, and need not be told.
+const UNREACHED: &str = "no connection";
 
 /// Not the address of a Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +52,10 @@ pub(super) struct Link {
     client: Client,
     current: RwLock<Option<MultiplexedConnection>>,
     silent: AtomicU32,
+    /// How many connections there have been.
+    generation: AtomicU64,
+    /// When it was last said that commands are refused.
+    said: Mutex<Option<Instant>>,
     /// The connection was given up.
     broken: Notify,
     /// A connection was made.
@@ -59,11 +67,17 @@ impl Link {
     pub(super) fn new(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, InvalidUrl> {
         let client = client(settings)?;
         let (broken, made) = (Notify::new(), Notify::new());
-        Ok(Self { client, current: RwLock::default(), silent: AtomicU32::new(0), broken, made, metrics })
+        let (current, silent, generation) = (RwLock::default(), AtomicU32::new(0), AtomicU64::new(0));
+        Ok(Self { client, current, silent, generation, said: Mutex::default(), broken, made, metrics })
     }
 
     pub(super) fn is_up(&self) -> bool {
         self.current.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Which connection this is: behind the next one there may be another server.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// For a connection of another kind.
@@ -118,7 +132,7 @@ impl Link {
                 self.silent.store(0, Ordering::Relaxed);
                 return Ok(answer);
             }
-            Ok(Err(error)) => self.judge(&error),
+            Ok(Err(error)) => self.judge(op, &error),
             Err(_) => {
                 if self.silent.fetch_add(1, Ordering::Relaxed) + 1 >= GIVEN_UP_AFTER {
                     self.give_up("it does not answer");
@@ -130,15 +144,30 @@ impl Link {
         Err(lost)
     }
 
-    fn judge(&self, error: &RedisError) -> Lost {
+    fn judge(&self, op: SharedOp, error: &RedisError) -> Lost {
         // A server that was made a replica of another keeps its connections, but is of no use any more.
         let is_demoted = error.code() == Some("READONLY");
         if is_demoted || error.is_connection_dropped() || error.is_unrecoverable_error() {
             self.give_up("the connection broke");
             return Lost::Silent;
         }
-        tracing::debug!(code = error.code().unwrap_or("-"), "the shared store refused a command");
+        self.note_refusal(op, error);
         Lost::Refused
+    }
+
+    /// Says now and then that the server answers, and will not: it lacks memory, the user lacks a right, it still reads its disk.
+    pub(super) fn note_refusal(&self, op: SharedOp, error: &RedisError) {
+        let Some(code) = error.code() else { return };
+        tracing::debug!(op = op.as_str(), code, "the shared store refused a command");
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+            *said = Some(Instant::now());
+            tracing::warn!(
+                op = op.as_str(),
+                code,
+                "the shared store refuses commands; what needs them goes on without it"
+            );
+        }
     }
 
     fn give_up(&self, why: &'static str) {
@@ -152,6 +181,7 @@ impl Link {
 
     fn set(&self, connection: MultiplexedConnection) {
         self.silent.store(0, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::AcqRel);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(connection);
         self.metrics.shared_up(true);
         tracing::info!("connected to the shared store");
@@ -169,18 +199,21 @@ impl fmt::Debug for Link {
 pub(super) fn keep(inner: Arc<Inner>) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         let Settings { connect: limit, hard, retry, .. } = inner.settings;
-        let mut is_first = true;
+        let (mut is_first, mut said) = (true, String::new());
         loop {
             match connect(&inner.link.client, limit, hard).await {
                 Ok(connection) => {
-                    is_first = false;
+                    (is_first, said) = (false, UNREACHED.to_owned());
                     inner.link.set(connection);
                     inner.link.broken.notified().await;
                 }
                 Err(why) => {
                     if std::mem::take(&mut is_first) {
                         tracing::warn!(why, "the shared store cannot be reached; this replica starts by itself");
+                    } else if why != said {
+                        tracing::warn!(why, "the shared store cannot be reached for another reason than before");
                     }
+                    said = why;
                     sleep(retry.mul_f64(0.75 + 0.5 * fastrand::f64())).await;
                 }
             }
@@ -221,7 +254,7 @@ pub(super) async fn probe(settings: &Settings) -> Result<String, String> {
 fn in_words(error: &RedisError) -> String {
     match error.kind() {
         ErrorKind::AuthenticationFailed => "it refuses the user or the password".to_owned(),
-        ErrorKind::Io => "no connection".to_owned(),
+        ErrorKind::Io => UNREACHED.to_owned(),
         ErrorKind::InvalidClientConfig => "the address or the certificate store is not usable".to_owned(),
         _ => match error.code() {
             Some("WRONGPASS" | "NOAUTH") => "it refuses the user or the password".to_owned(),

@@ -78,9 +78,7 @@ impl MirrorLog {
         let (inner, asked) = (self.inner(), Instant::now());
         let answer = timeout(LIMIT, async {
             let mut connection = self.connected().await?;
-            question(&mut connection)
-                .await
-                .map_err(|error| tracing::debug!(code = error.code().unwrap_or("-"), "the mirror's log did not answer"))
+            question(&mut connection).await.map_err(|error| inner.link.note_refusal(SharedOp::Mirror, &error))
         });
         let answer = answer.await;
         inner.metrics.shared_took(SharedOp::Mirror, asked.elapsed());

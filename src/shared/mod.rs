@@ -50,6 +50,7 @@ mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -92,6 +93,9 @@ pub struct Settings {
     pub lease: Duration,
     /// No entry lives longer than this: stamps do.
     pub longest_life: Duration,
+    /// What only one living process can have, and the next one in its place has again: a host's name and an address that is listened on.
+    /// Whoever takes the seat of one that is not heard of any more proves it dead, and its share of the quota free. Default none.
+    pub seat: Option<String>,
 }
 
 impl Settings {
@@ -108,6 +112,7 @@ impl Settings {
             retry: Duration::from_millis(500),
             lease: Duration::from_secs(1),
             longest_life: Duration::from_secs(24 * 60 * 60),
+            seat: None,
         }
     }
 }
@@ -118,13 +123,15 @@ pub struct Shared(Arc<Inner>, #[expect(dead_code, reason = "dropping the last on
 
 struct Inner {
     settings: Settings,
-    /// Tells this process from the others, and from those before it.
+    /// Tells this process from the others, and from those before it; begins with its seat.
     me: String,
     link: Link,
     clock: Clock,
     keys: Keys,
     scripts: Scripts,
     epochs: Epochs,
+    /// The connection on which the counter of epochs was last looked at.
+    looked_on: AtomicU64,
     bus: Bus,
     /// Another replica has told the ledger something.
     woken: Notify,
@@ -140,7 +147,8 @@ impl Shared {
     pub fn open(settings: Settings, metrics: Arc<Metrics>) -> Result<Self, InvalidUrl> {
         let link = Link::new(&settings, Arc::clone(&metrics))?;
         let keys = Keys::new(&settings.account, &settings.secret);
-        let me = format!("{:016x}", fastrand::u64(..));
+        let seat = settings.seat.as_deref().map_or_else(|| format!("{:016x}", fastrand::u64(..)), keys::seat);
+        let me = format!("{seat}{:016x}", fastrand::u64(..));
         let inner = Inner {
             me,
             link,
@@ -148,6 +156,7 @@ impl Shared {
             keys,
             scripts: Scripts::default(),
             epochs: Epochs::default(),
+            looked_on: AtomicU64::new(0),
             bus: Bus::default(),
             woken: Notify::new(),
             metrics,

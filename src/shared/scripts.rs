@@ -7,6 +7,9 @@ const HEAD: &str = "#!lua flags=allow-oom\n";
 /// The server's clock in microseconds, as `now`.
 const NOW: &str = "local t = redis.call('TIME')\nlocal now = t[1] * 1000000 + t[2]\n";
 
+/// The counter of epochs, as a function.
+const COUNTER: &str = include_str!("scripts/counter.lua");
+
 /// All scripts; each is loaded into the server when it does not know it.
 pub(super) struct Scripts {
     /// Says that a replica is alive and books a slot.
@@ -40,12 +43,13 @@ pub(super) struct Scripts {
 impl Default for Scripts {
     fn default() -> Self {
         let script = |text: &str| Script::new(&format!("{HEAD}{NOW}{text}"));
+        let counting = |text: &str| Script::new(&format!("{HEAD}{NOW}{COUNTER}{text}"));
         Self {
-            beat: script(include_str!("scripts/beat.lua")),
+            beat: counting(include_str!("scripts/beat.lua")),
             news: script(include_str!("scripts/news.lua")),
             leave: script(include_str!("scripts/leave.lua")),
-            change: script(include_str!("scripts/change.lua")),
-            forward: script(include_str!("scripts/forward.lua")),
+            change: counting(include_str!("scripts/change.lua")),
+            forward: counting(include_str!("scripts/forward.lua")),
             stamp: script(include_str!("scripts/stamp.lua")),
             claim: script(include_str!("scripts/claim.lua")),
             write: script(include_str!("scripts/write.lua")),

@@ -1,6 +1,7 @@
 //! The second level on the server: entries, the right to fill, and the stamps that decide whether an entry still counts.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -34,12 +35,19 @@ impl Second {
 
 impl Inner {
     /// What is needed to use the second level: the server's time, and the changes that are known. Not while a change of ours has not
-    /// reached the server: it would still have what we know to be over.
+    /// reached the server, and not before the counter of epochs was looked at on this connection, behind which there may be a server that
+    /// was restored from something old: it would still have what we know to be over.
     pub(super) fn ready(&self) -> Option<(Micros, u64)> {
-        if !self.link.is_up() || self.bus.has_untold() {
+        let has_looked = self.looked_on.load(Ordering::Acquire) == self.link.generation();
+        if !has_looked || !self.link.is_up() || self.bus.has_untold() {
             return None;
         }
         self.clock.now().zip(self.epochs.known())
+    }
+
+    /// The counter of epochs was looked at on this connection, and brought forward if it was behind.
+    pub(super) fn looked_on(&self, connection: u64) {
+        self.looked_on.fetch_max(connection, Ordering::AcqRel);
     }
 
     async fn known(&self, key: E164) -> Known {
@@ -63,6 +71,8 @@ impl Inner {
         let mut get = redis::cmd("MGET");
         get.arg(self.stamps_of(&remembered));
         match self.link.ask::<Vec<Option<u64>>>(SharedOp::Get, self.settings.soft, &get).await {
+            // Another server may have answered than the one that was looked at.
+            Ok(_) if self.ready().is_none() => Known::Away,
             Ok(stamps) if stamps.iter().all(|stamp| stamp.is_some_and(|stamp| stamp <= epoch)) => {
                 Known::Found(remembered)
             }

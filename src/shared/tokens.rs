@@ -2,7 +2,8 @@
 //!
 //! It is sealed like everything else. A refresh token works once, so a new pair is worth some patience: it is tried to be kept for as long as
 //! the right to renew is held. A server that forgets it (a flush, a restart without a disk) gets it back with the next renewal of a replica
-//! that lives; if none does, the integration has to be authorised anew. So let the server keep its data on disk where OAuth2 is used.
+//! that lives; if none does, the integration has to be authorised anew. So let the server keep its data on disk where OAuth2 is used. One that was
+//! restored with a pair from before, whose refresh token is spent, is found out by the number that each pair has: the later one is used.
 //!
 //! A server that cannot be reached at the start is no reason not to start: there is no pair yet then, and the renewal that finds one comes later.
 
@@ -38,8 +39,15 @@ pub struct Tokens {
     shared: Shared,
     owner: Owner,
     lease: Lease,
-    /// What this process has last seen there, for a server that forgets.
-    seen: Arc<Mutex<Option<Pair>>>,
+    /// The last that this process has seen there, for a server that forgets.
+    seen: Arc<Mutex<Option<Kept>>>,
+}
+
+/// A pair, and how many there have been; not known of one that an earlier version has kept.
+#[derive(Clone, Debug)]
+struct Kept {
+    pair: Pair,
+    number: Option<u64>,
 }
 
 /// The right to renew.
@@ -87,29 +95,43 @@ impl Tokens {
             inner.link.ask(SharedOp::Token, LIMIT, &get).await.map_err(|lost| failed("read", lost))?;
         let Some(value) = value else { return Ok(None) };
         let opened = inner.keys.open(&key, 0, &value).map_err(|_| damaged("it was sealed with another key"))?;
-        let wire: Wire = postcard::from_bytes(&opened).map_err(|_| damaged("it is not a pair of tokens"))?;
+        let (wire, rest): (Wire, _) =
+            postcard::take_from_bytes(&opened).map_err(|_| damaged("it is not a pair of tokens"))?;
         if (wire.account.as_str(), wire.client_id.as_str()) != (&self.owner.account, &self.owner.client_id) {
             return Err(StoreError::Foreign { path: place(), whose: "the tokens of another integration".to_owned() });
         }
         let pair = wire.pair().ok_or_else(|| damaged("its times are none"))?;
-        *self.seen() = Some(pair.clone());
-        Ok(Some(pair))
+        Ok(Some(self.later(Kept { pair, number: postcard::from_bytes(rest).ok() })))
     }
 
-    fn seen(&self) -> MutexGuard<'_, Option<Pair>> {
+    fn seen(&self) -> MutexGuard<'_, Option<Kept>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This pair, unless a later one was seen.
+    fn later(&self, kept: Kept) -> Pair {
+        let mut seen = self.seen();
+        match seen.as_ref().filter(|seen| kept.number.is_some() && seen.number > kept.number) {
+            Some(seen) => seen.pair.clone(),
+            None => seen.insert(kept).pair.clone(),
+        }
     }
 
     async fn write(&self, held: &Held, pair: &Pair) -> Result<(), StoreError> {
         let (inner, key) = (self.inner(), self.inner().keys.tokens());
-        let secret = postcard::to_stdvec(&Wire::new(&self.owner, pair)).expect("numbers and texts can be written");
+        let next = self.seen().as_ref().and_then(|seen| seen.number).map_or(0, |number| number + 1);
+        // Not less than the time, so that those who forgot the number go on from above all that were given.
+        let number = next.max(u64::try_from(pair.issued_at.as_second()).unwrap_or_default());
+        // The number stands behind the pair, where an earlier version does not look.
+        let secret = postcard::to_stdvec(&(Wire::new(&self.owner, pair), number));
+        let secret = secret.expect("numbers and texts can be written");
         let mut call = inner.scripts.save.key(held.key());
         call.key(&key).arg(held.token()).arg(inner.keys.seal(&key, b"", secret));
         let mut failure = failed("written", Lost::Down);
         while held.is_held() {
             match inner.link.run::<u8>(SharedOp::Token, LIMIT, &call).await {
                 Ok(1) => {
-                    *self.seen() = Some(pair.clone());
+                    *self.seen() = Some(Kept { pair: pair.clone(), number: Some(number) });
                     return Ok(());
                 }
                 Ok(_) => return Err(StoreError::Busy { path: place() }),
@@ -158,7 +180,7 @@ impl auth::Lease for Renewing {
     fn load(&mut self) -> BoxFuture<'_, Result<Option<Pair>, StoreError>> {
         Box::pin(async {
             let kept = self.tokens.read().await?;
-            Ok(kept.or_else(|| self.tokens.seen().clone()))
+            Ok(kept.or_else(|| self.tokens.seen().as_ref().map(|seen| seen.pair.clone())))
         })
     }
 

@@ -142,7 +142,8 @@ async fn nothing_on_the_server_names_a_number_or_a_person() {
 
 #[tokio::test]
 async fn a_user_with_a_password_is_let_in_and_a_wrong_one_is_never_told() {
-    let user = "--user callcard on >s3cr3t-of-the-store ~callcard:* &callcard:* +@all --user default off";
+    let user =
+        "--user callcard on >s3cr3t-of-the-store ~callcard:* &callcard:* +@all -@admin -@dangerous --user default off";
     let redis = Redis::with(&user.split(' ').collect::<Vec<_>>());
     let crm = crate::harness::Crm::start();
     let url = |password: &str| format!("redis://callcard:{password}@127.0.0.1:{}/0", redis.port());
@@ -152,6 +153,7 @@ async fn a_user_with_a_password_is_let_in_and_a_wrong_one_is_never_told() {
     until("it says that it is alone", 8 * SECOND, async || wrong.check("shared").await.0 == "degraded").await;
     until("it is ready all the same", 8 * SECOND, async || wrong.check("shared").await.2).await;
     assert!(wrong.said().contains("refuses the user or the password"), "{}", wrong.said());
+    assert!(!right.said().contains("refuses commands"), "it needs no more rights: {}", right.said());
     for said in [right.said(), wrong.said()] {
         assert!(!said.contains("s3cr3t") && !said.contains("wr0ng"), "{said}");
     }

@@ -6,6 +6,7 @@
 
 mod harness;
 
+mod absence;
 mod changes;
 mod costs;
 mod edits;
@@ -14,5 +15,7 @@ mod failover;
 mod ledger;
 mod mirror;
 mod outages;
+mod refusals;
+mod setbacks;
 mod together;
 mod tokens;

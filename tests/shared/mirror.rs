@@ -158,14 +158,23 @@ async fn a_leader_that_is_killed_or_stopped_is_followed_by_another_without_a_new
 }
 
 #[tokio::test]
-async fn an_emptied_or_restarted_store_costs_no_new_transfer() {
+async fn an_emptied_restored_or_paused_store_costs_no_new_transfer() {
     let mut world = Mirrored::of(3).await;
     world.redis.ask(&["FLUSHALL"]);
     world.a_new_caller_reaches_all("Boris Flushed", "+14155550222").await;
+    world.redis.save();
+    world.a_new_caller_reaches_all("Bella Unsaved", "+14155550223").await;
     world.redis.kill();
     sleep(SECOND).await;
     world.redis.revive();
     world.a_new_caller_reaches_all("Clara Restarted", "+14155550333").await;
+    for replica in world.alive() {
+        assert_eq!(
+            replica.ask("+14155550223").await.name.as_deref(),
+            Some("Bella Unsaved"),
+            "the old log takes nothing back"
+        );
+    }
     world.redis.stop();
     sleep(4 * SECOND).await;
     world.redis.go_on();

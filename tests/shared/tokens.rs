@@ -58,6 +58,29 @@ async fn one_renews_all_have_it_and_a_server_that_forgets_gets_it_back() {
 }
 
 #[tokio::test]
+async fn a_pair_from_before_in_a_restored_server_is_not_used() {
+    let redis = Redis::start();
+    let (one, other) = (side(&redis).await, side(&redis).await);
+    let (ours, theirs) = (tokens(&one), tokens(&other));
+    ours.lease(SECOND).await.unwrap().save(&pair("the-second")).await.unwrap();
+    let key = redis.keys("*}:tokens")[0].clone();
+    redis.ask(&["COPY", &key, "callcard:before"]);
+    let mut lease = ours.lease(2 * SECOND).await.unwrap();
+    lease.save(&pair("the-third")).await.unwrap();
+    drop(lease);
+    assert_eq!(refresh_of(theirs.load().await.unwrap()).as_deref(), Some("the-third"));
+
+    redis.ask(&["COPY", "callcard:before", &key, "REPLACE"]);
+    for tokens in [&ours, &theirs] {
+        assert_eq!(refresh_of(tokens.load().await.unwrap()).as_deref(), Some("the-third"), "the second is spent");
+    }
+    let mut lease = theirs.lease(2 * SECOND).await.unwrap();
+    assert_eq!(refresh_of(lease.load().await.unwrap()).as_deref(), Some("the-third"));
+    lease.save(&pair("the-fourth")).await.unwrap();
+    assert_eq!(refresh_of(ours.load().await.unwrap()).as_deref(), Some("the-fourth"));
+}
+
+#[tokio::test]
 async fn without_the_server_there_is_no_right_to_renew_and_no_reason_not_to_start() {
     let mut redis = Redis::start();
     let one = side(&redis).await;

@@ -1,17 +1,17 @@
 -- One replica says that it is alive, and books a slot if it wants one and there is one in time. The rules are told in src/crm/gate/fleet.rs.
 --
 -- KEYS  1 the ledger: free, background, last, born, paused, open, probe (microseconds of this server's clock), reason, expected,
---         and one field for each replica, m:NAME = "joined seen share waiting"
---       2 the epoch of the last change, made if it is not there
--- ARGV  1 my name   2 do nothing after this time   3 "", "live" or "background"   4 of use within   5 live calls wait here: 0 or 1
+--         run (which start of which server wrote it), and one field for each replica, m:NAME = "joined seen share waiting"
+--       2 the epoch of the last change, made if it is not there   3 the stamp of everything
+-- ARGV  1 my name, of which the first 16 characters are my seat   2 do nothing after this time   3 "", "live" or "background"   4 of use within   5 live calls wait here: 0 or 1
 --       6 rate   7 time between background calls   8 replicas I last heard of   9 share I hold, or -1
 --       10 missed after   11 forgotten after   12 window
+--       13 the epoch that I have seen, or 0   14 how long a stamp lives, in milliseconds
 -- Returns {now, result, time, next in, share, replicas, others waiting, horizon, paused for, open for or -1, reason, epoch}
 local me, valid_until, want, within = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local rate, slower, knew, held = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local missed, forgotten, window = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-redis.call('SET', KEYS[2], string.format('%.0f', now), 'NX')
-local epoch = redis.call('GET', KEYS[2])
+local epoch = counter(KEYS[2], KEYS[3], tonumber(ARGV[13]), ARGV[14])
 if now > valid_until then
   return {now, 'expired', 0, 0, 0, 0, 0, 0, 0, -1, '', epoch}
 end
@@ -26,7 +26,9 @@ for i = 1, #flat, 2 do
   else
     local joined, seen, share, waiting = string.match(flat[i + 1], '^(%d+) (%d+) (%d+) (%d)$')
     seen = math.min(tonumber(seen), now)
-    if now - seen > forgotten then
+    -- Whoever had my seat before me and is not heard of has died.
+    local had_my_seat = name ~= me and string.sub(name, 1, 16) == string.sub(me, 1, 16)
+    if now - seen > (had_my_seat and missed or forgotten) then
       redis.call('HDEL', KEYS[1], flat[i])
     else
       members[name] = {name = name, joined = tonumber(joined), seen = seen, share = tonumber(share), waiting = waiting}
@@ -35,11 +37,16 @@ for i = 1, #flat, 2 do
   end
 end
 
--- A ledger that is new, or a clock that jumped: whatever was booked before is not in it, so nothing is given until that must be past.
+-- Another server, or the same one started anew, may have a ledger from before what was booked last. Who may not ask does without.
+local info = redis.pcall('INFO', 'server')
+local run = type(info) == 'string' and '@' .. (string.match(info, 'run_id:(%x+)') or '') or ledger.run
+local is_restored = ledger.run and ledger.run ~= run
+-- A ledger that is new or restored, or a clock that jumped: whatever was booked before is not in it, so nothing is given until that must be
+-- past.
 local free, background, born, expected = ledger.free, ledger.background or 0, ledger.born or now, ledger.expected or 0
-if not ledger.last or now < ledger.last or now - ledger.last > 5 * missed then
+if not ledger.last or is_restored or now < ledger.last or now - ledger.last > 5 * missed then
   free = now + math.max(knew, known) * interval + window + missed / 2
-  background, born = 0, now
+  background, born, expected = 0, now, math.max(expected, knew)
 end
 -- For a while after that, those whom others remember may still live on their own.
 if now - born >= forgotten then
@@ -132,7 +139,7 @@ if want ~= '' then
 end
 
 redis.call('HSET', KEYS[1], 'free', free, 'background', background, 'last', now, 'born', born,
-  'expected', expected,
+  'expected', expected, 'run', run or '@',
   'm:' .. me, string.format('%.0f %.0f %d %s', mine.joined, now, mine.share, mine.waiting))
 return {now, result, math.ceil(time), math.ceil(math.max(0, free - now)), share, math.max(known, expected), others_waiting, horizon,
   math.ceil(paused), math.ceil(open), ledger.reason or '', epoch}

@@ -10,16 +10,20 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use super::process::Process;
 
 pub(crate) struct Redis {
     port: u16,
     options: Vec<String>,
+    /// Where it keeps what it is told to save.
+    disk: TempDir,
     process: Option<Process>,
 }
 
 impl Redis {
-    /// One that keeps nothing on disk.
+    /// One that keeps nothing on disk, unless it is told to.
     pub(crate) fn start() -> Self {
         Self::with(&[])
     }
@@ -27,7 +31,7 @@ impl Redis {
     pub(crate) fn with(options: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
-        let mut redis = Self { port, options, process: None };
+        let mut redis = Self { port, options, disk: TempDir::new().unwrap(), process: None };
         redis.revive();
         redis
     }
@@ -35,7 +39,7 @@ impl Redis {
     /// Nothing listens there yet.
     pub(crate) fn absent() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, options: Vec::new(), process: None }
+        Self { port, options: Vec::new(), disk: TempDir::new().unwrap(), process: None }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -46,11 +50,11 @@ impl Redis {
         self.port
     }
 
-    /// Starts it, empty.
+    /// Starts it, with what it last saved.
     pub(crate) fn revive(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"]);
-        command.args(["--port", &self.port.to_string(), "--dir", &std::env::temp_dir().display().to_string()]);
+        command.args(["--port", &self.port.to_string(), "--dir", &self.disk.path().display().to_string()]);
         command.args(&self.options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.process = Some(Process::start(command));
         let begin = Instant::now();
@@ -61,8 +65,19 @@ impl Redis {
         }
     }
 
+    /// Options for the next time that it is started.
+    pub(crate) fn also_with(&mut self, options: &[&str]) {
+        self.options.extend(options.iter().map(|option| (*option).to_owned()));
+    }
+
     pub(crate) fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// What it has now is there again when it is started anew.
+    pub(crate) fn save(&self) {
+        let answer = self.ask(&["SAVE"]);
+        assert!(answer.is_empty(), "{answer}");
     }
 
     pub(crate) fn stop(&self) {

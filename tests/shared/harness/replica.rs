@@ -1,6 +1,7 @@
 //! One `callcard serve`.
 
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ pub(crate) struct Replica {
     pub(crate) admin: String,
     client: reqwest::Client,
     process: Process,
+    is_told_to_stop: AtomicBool,
 }
 
 /// An answer to a lookup.
@@ -47,7 +49,7 @@ impl Replica {
             format!("http://{}", event["address"].as_str().unwrap())
         };
         let client = super::http_client();
-        Self { lookup: url("lookup"), admin: url("admin"), client, process }
+        Self { lookup: url("lookup"), admin: url("admin"), client, process, is_told_to_stop: AtomicBool::new(false) }
     }
 
     /// Asks until the answer is there.
@@ -126,9 +128,17 @@ impl Replica {
         (text("status"), text("detail"), ready)
     }
 
-    /// Tells it to stop; until it has. Whether every caller was answered.
-    pub(crate) async fn stop(mut self) -> bool {
+    /// Tells it to stop.
+    pub(crate) fn terminate(&self) {
+        self.is_told_to_stop.store(true, Ordering::Relaxed);
         self.process.signal("TERM");
+    }
+
+    /// Tells it to stop, if it was not told; until it has. Whether every caller was answered.
+    pub(crate) async fn stop(mut self) -> bool {
+        if !self.is_told_to_stop.load(Ordering::Relaxed) {
+            self.terminate();
+        }
         tokio::task::spawn_blocking(move || self.process.wait()).await.unwrap()
     }
 

@@ -119,6 +119,46 @@ async fn without_the_ledger_each_goes_on_with_its_share_and_never_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_absence_of_ten_minutes_is_as_one_of_seconds() {
+    for empty in [true, false] {
+        let world = World::new(3);
+        let begin = Instant::now() + s(4);
+        world.load(Class::Live, begin + s(670));
+        sleep_until(begin + s(10)).await;
+        world.server.kill();
+        sleep_until(begin + s(610)).await;
+        let alone = world.calls_between(begin + s(300), begin + s(600));
+        assert!((1_600..=1_640).contains(&alone), "{alone} calls in five minutes on three shares of two");
+        world.server.revive(empty);
+        sleep_until(begin + s(670)).await;
+        world.assert_quota_kept();
+        let together = world.calls_between(begin + s(640), begin + s(670));
+        assert!((175..=181).contains(&together), "{together} calls in half a minute together again");
+        assert!(world.gates.iter().all(|gate| gate.state().standing == Some(Standing::Together { replicas: 3 })));
+    }
+}
+
+/// What cannot be had for a replica that is not known to be alive: the others would have to do without its share for ever.
+#[tokio::test(start_paused = true)]
+async fn a_replica_cut_off_for_longer_than_it_is_remembered_adds_its_share_and_no_more() {
+    let world = World::new(3);
+    let begin = Instant::now() + s(4);
+    world.load(Class::Live, begin + s(200));
+    sleep_until(begin + s(5)).await;
+    world.server.cut_off(2);
+    sleep_until(begin + s(64)).await;
+    world.assert_quota_kept();
+    sleep_until(begin + s(130)).await;
+    let worst = worst_second(&world.calls());
+    assert!(worst <= RATE as usize + 2 + 1, "{worst} calls in one second");
+    world.server.rejoin(2);
+    sleep_until(begin + s(140)).await;
+    world.calls.lock().unwrap().clear();
+    sleep_until(begin + s(200)).await;
+    world.assert_quota_kept();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_replica_that_starts_while_the_ledger_is_gone_makes_less_than_one_call_a_second() {
     let server_down = World::new(0);
     let mut world = server_down;
@@ -230,6 +270,8 @@ enum Trouble {
     Kill,
     Revive { empty: bool },
     Flush,
+    Save,
+    SetBack,
     StandStill(u64),
     Step(u64),
     CutOff(usize),
@@ -246,6 +288,17 @@ fn trouble() -> impl Strategy<Value = Trouble> {
         (0_usize..5).prop_map(Trouble::CutOff),
         (0_usize..5).prop_map(Trouble::Rejoin),
         Just(Trouble::Idle),
+    ]
+}
+
+fn set_back() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        4 => Just(Trouble::Save),
+        4 => Just(Trouble::SetBack),
+        1 => Just(Trouble::Kill),
+        2 => Just(Trouble::Revive { empty: false }),
+        1 => (0_usize..5).prop_map(Trouble::CutOff),
+        1 => (0_usize..5).prop_map(Trouble::Rejoin),
     ]
 }
 
@@ -266,6 +319,8 @@ fn suffer(replicas: usize, background: bool, troubles: &[(Trouble, u64)]) {
                 Trouble::Kill => world.server.kill(),
                 Trouble::Revive { empty } => world.server.revive(empty),
                 Trouble::Flush => world.server.flush(),
+                Trouble::Save => world.server.save(),
+                Trouble::SetBack => world.server.set_back(),
                 Trouble::StandStill(span) => world.server.stand_still(ms(span)),
                 Trouble::Step(by) => world.server.step_clock(ms(by)),
                 Trouble::CutOff(replica) => world.server.cut_off(replica),
@@ -287,6 +342,15 @@ proptest! {
         replicas in 1_usize..=5,
         background in any::<bool>(),
         troubles in prop::collection::vec((trouble(), 10_u64..5_000), 1..12),
+    ) {
+        suffer(replicas, background, &troubles);
+    }
+
+    #[test]
+    fn nor_does_a_ledger_that_is_set_back_to_what_it_was(
+        replicas in 1_usize..=5,
+        background in any::<bool>(),
+        troubles in prop::collection::vec((set_back(), 10_u64..1_500), 4..20),
     ) {
         suffer(replicas, background, &troubles);
     }

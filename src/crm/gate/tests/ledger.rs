@@ -1,5 +1,5 @@
 //! The ledger's rules in Rust, as `src/shared/scripts/beat.lua` has them, with everything that can befall it: it can die, come back empty,
-//! stand still, be out of reach for one replica, and have its clock turned. `tests/shared` holds the script against the same laws.
+//! stand still, be out of reach for one replica, be set back to what it once was, and have its clock turned. `tests/shared` holds the script against the same laws.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -28,6 +28,10 @@ pub(super) struct Server {
 #[derive(Debug, Default)]
 struct State {
     ledger: Ledger,
+    /// How often it was started.
+    run: u32,
+    /// What is on its disk.
+    saved: Ledger,
     up: bool,
     /// Nothing is answered before.
     still_until: Option<Instant>,
@@ -40,6 +44,8 @@ struct State {
 /// Everything in microseconds of the server's clock.
 #[derive(Clone, Debug, Default)]
 struct Ledger {
+    /// Which start of the server wrote it.
+    run: u32,
     free: Option<u64>,
     background: u64,
     last: u64,
@@ -83,6 +89,17 @@ impl Server {
 
     pub(super) fn flush(&self) {
         self.state().ledger = Ledger::default();
+    }
+
+    pub(super) fn save(&self) {
+        let mut state = self.state();
+        state.saved = state.ledger.clone();
+    }
+
+    /// It is started anew, as it was when it was last saved.
+    pub(super) fn set_back(&self) {
+        let mut state = self.state();
+        (state.ledger, state.run) = (state.saved.clone(), state.run + 1);
     }
 
     pub(super) fn stand_still(&self, span: Duration) {
@@ -178,7 +195,7 @@ impl Fleet for Wire {
             let answer = self
                 .exchange(move |state, now| {
                     state.beats += 1;
-                    (i128::from(now) <= valid_until).then(|| state.ledger.beat(me, rate, beat, now))
+                    (i128::from(now) <= valid_until).then(|| state.ledger.beat(me, rate, (beat, state.run), now))
                 })
                 .await;
             let (now, told) = answer?;
@@ -245,11 +262,11 @@ impl Ledger {
         }
     }
 
-    fn beat(&mut self, me: usize, rate: u32, beat: Beat, now: u64) -> Word {
+    fn beat(&mut self, me: usize, rate: u32, (beat, run): (Beat, u32), now: u64) -> Word {
         let interval = 1_000_000_u64.div_ceil(rate.into());
         let slower = interval * 12 / 5;
         self.members.retain(|_, member| now.saturating_sub(member.seen) <= us(FORGOTTEN));
-        self.notice_a_jump(beat.replicas, interval, now);
+        self.notice_a_jump(beat.replicas, run, interval, now);
         let is_new = !self.members.contains_key(&me);
         let joined = self.members.get(&me).map_or(now, |member| member.joined);
         let own = Member { joined, seen: now, share: 0, waiting: beat.live_waiting };
@@ -291,11 +308,12 @@ impl Ledger {
         }
     }
 
-    fn notice_a_jump(&mut self, knew: u32, interval: u64, now: u64) {
-        if self.free.is_none() || now < self.last || now - self.last > 5 * us(MISSED) {
+    fn notice_a_jump(&mut self, knew: u32, run: u32, interval: u64, now: u64) {
+        let is_restored = std::mem::replace(&mut self.run, run) != run;
+        if self.free.is_none() || is_restored || now < self.last || now - self.last > 5 * us(MISSED) {
             let known = u32::try_from(self.members.len()).unwrap();
             self.free = Some(now + u64::from(known.max(knew)) * interval + us(WINDOW) + us(MISSED) / 2);
-            (self.background, self.born) = (0, now);
+            (self.background, self.born, self.expected) = (0, now, self.expected.max(knew));
         }
     }
 
