@@ -41,12 +41,21 @@ end
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and '@' .. (string.match(info, 'run_id:(%x+)') or '') or ledger.run
 local is_restored = ledger.run and ledger.run ~= run
+local free, background, born, expected = ledger.free, ledger.background or 0, ledger.born or now, ledger.expected or 0
+if is_restored then
+  -- Nor does it know what the replicas hold by now. Whoever lives will say it.
+  expected = math.max(expected, known)
+  for name in pairs(members) do
+    redis.call('HDEL', KEYS[1], 'm:' .. name)
+  end
+  members, known = {}, 0
+end
 -- A ledger that is new or restored, or a clock that jumped: whatever was booked before is not in it, so nothing is given until that must be
 -- past.
-local free, background, born, expected = ledger.free, ledger.background or 0, ledger.born or now, ledger.expected or 0
 if not ledger.last or is_restored or now < ledger.last or now - ledger.last > 5 * missed then
-  free = now + math.max(knew, known) * interval + window + missed / 2
-  background, born, expected = 0, now, math.max(expected, knew)
+  expected = math.max(expected, knew)
+  free = now + math.max(expected, known) * interval + window + missed / 2
+  background, born = 0, now
 end
 -- For a while after that, those whom others remember may still live on their own.
 if now - born >= forgotten then

@@ -158,6 +158,30 @@ async fn a_replica_cut_off_for_longer_than_it_is_remembered_adds_its_share_and_n
     world.assert_quota_kept();
 }
 
+/// The larger share changes hands after the ledger was saved, and its new holder is alone when the ledger is set back.
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_was_set_back_does_not_know_what_those_hold_who_are_cut_off() {
+    for alone in 0..5 {
+        let world = World::new(5);
+        let begin = Instant::now() + s(4);
+        world.load(Class::Live, begin + s(60));
+        sleep_until(begin).await;
+        world.server.save();
+        world.server.cut_off(0);
+        world.server.flush();
+        sleep(s(5)).await;
+        world.server.rejoin(0);
+        sleep(s(10)).await;
+        world.server.cut_off(alone);
+        sleep(s(3)).await;
+        world.server.set_back();
+        sleep(s(6)).await;
+        world.server.kill();
+        sleep_until(begin + s(60)).await;
+        world.assert_quota_kept();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_starts_while_the_ledger_is_gone_makes_less_than_one_call_a_second() {
     let server_down = World::new(0);

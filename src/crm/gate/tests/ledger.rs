@@ -310,10 +310,15 @@ impl Ledger {
 
     fn notice_a_jump(&mut self, knew: u32, run: u32, interval: u64, now: u64) {
         let is_restored = std::mem::replace(&mut self.run, run) != run;
+        if is_restored {
+            self.expected = self.expected.max(u32::try_from(self.members.len()).unwrap());
+            self.members.clear();
+        }
         if self.free.is_none() || is_restored || now < self.last || now - self.last > 5 * us(MISSED) {
             let known = u32::try_from(self.members.len()).unwrap();
-            self.free = Some(now + u64::from(known.max(knew)) * interval + us(WINDOW) + us(MISSED) / 2);
-            (self.background, self.born, self.expected) = (0, now, self.expected.max(knew));
+            self.expected = self.expected.max(knew);
+            self.free = Some(now + u64::from(self.expected.max(known)) * interval + us(WINDOW) + us(MISSED) / 2);
+            (self.background, self.born) = (0, now);
         }
     }
 
